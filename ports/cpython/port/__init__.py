@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""limpet.port on CPython: everything that the library needs from its platform.
+
+Rule: the names are the table in ports/README.md, the same on every platform and nothing else.
+"""
+
+from .codec import cobs_decode, cobs_encode, crc16
+from .system import NAME, const, copy, entropy, print_exception, ticks_ms, unique_id
+from .uart import open_uart
+from .waiter import Waiter
+
+__all__ = [
+    "NAME",
+    "Waiter",
+    "cobs_decode",
+    "cobs_encode",
+    "const",
+    "copy",
+    "crc16",
+    "entropy",
+    "open_uart",
+    "print_exception",
+    "ticks_ms",
+    "unique_id",
+]

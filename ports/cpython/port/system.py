@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Clock, identity, randomness and block copies on CPython.
+
+Rule: `ticks_ms` wraps at 2**30 as on a board, so that a program which mishandles the wrap fails here.
+"""
+
+import os
+import sys
+import time
+import traceback
+import uuid
+
+NAME = "cpython"
+
+_MASK = 0x3FFFFFFF
+_MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
+
+
+def const(x: int) -> int:
+    """Return x; MicroPython's compiler folds it."""
+    return x
+
+
+def copy(
+    target: bytearray | memoryview,
+    ti: int,
+    source: bytes | bytearray | memoryview,
+    si: int,
+    count: int,
+) -> None:
+    """Copy source[si:si+count] over target[ti:ti+count]; both must have that many. May overlap."""
+    assert 0 <= ti <= len(target) - count and 0 <= si <= len(source) - count
+    target[ti : ti + count] = source[si : si + count]
+
+
+def ticks_ms() -> int:
+    """Return a monotonic time in ms, 0..2**30-1, that wraps."""
+    return time.monotonic_ns() // 1000000 & _MASK
+
+
+def entropy() -> int:
+    """Return 30 random bits, to seed limpet.rand.Random with."""
+    return int.from_bytes(os.urandom(4), "little") & _MASK
+
+
+def unique_id() -> bytes:
+    """Return bytes that are the same at each start of this program on this machine, and no other's."""
+    machine = b""
+    for path in _MACHINE_ID_FILES:
+        try:
+            with open(path, "rb") as file:
+                machine = file.read().strip()
+        except OSError:
+            continue
+        if machine:
+            break
+    if not machine:
+        machine = uuid.getnode().to_bytes(6, "big")
+    program = sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c", "-m") else sys.executable
+    return machine + b"\0" + os.fsencode(os.path.realpath(program))
+
+
+def print_exception(e: BaseException) -> None:
+    """Print the exception with its traceback to the error stream."""
+    traceback.print_exception(e)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Byte streams on CPython: serial devices, ptys and `socket://host:port`, opened through pyserial.
+
+Rules: nothing here blocks once the stream is open. None means "not now", 0 from readinto means that the
+other end has gone, and an OSError that the device has. Every refusal to open says what to do about it.
+"""
+
+import errno
+import fcntl
+import os
+import termios
+
+import serial
+from serial.tools import list_ports
+
+_EXCLUSIVE_ERRNOS = (errno.EAGAIN, errno.EBUSY)
+
+
+class SerialStream:
+    """An open port: the shape that every port gives a byte stream (ports/README.md)."""
+
+    def __init__(self, port: "serial.SerialBase", counts: bool) -> None:
+        self.blocked = False  # set by the driver while bytes wait for room; read by the Waiter
+        self._port = port
+        self._fd: int = port.fileno()
+        self._counts = counts  # the kernel tells what it still has to send
+        self._queued = bytearray(4)
+
+    def fileno(self) -> int:
+        """Return the file number to sleep on, -1 when closed."""
+        return self._fd
+
+    def readinto(self, buf: bytearray) -> int | None:
+        """Read what is there into `buf`; None: nothing now, 0: the other end has gone."""
+        try:
+            return os.readv(self._fd, (buf,))
+        except BlockingIOError:
+            return None
+
+    def write(self, buf: bytearray, start: int, count: int) -> int | None:
+        """Write buf[start:start+count] and return how many were taken; None: none now."""
+        try:
+            return os.write(self._fd, buf[start : start + count])
+        except BlockingIOError:
+            return None
+
+    def queued(self) -> int:
+        """Return the bytes that were taken and are not on the line yet; 0 if nobody can tell."""
+        if not self._counts:
+            return 0
+        try:
+            fcntl.ioctl(self._fd, termios.TIOCOUTQ, self._queued)
+        except OSError:
+            return 0
+        return int.from_bytes(self._queued, "little")
+
+    def close(self) -> None:
+        """Close the port; twice does no harm."""
+        self._fd = -1
+        try:
+            self._port.close()
+        except (OSError, termios.error):
+            pass  # it has gone already
+
+
+def open_uart(settings: "dict[str, object]") -> SerialStream:
+    """Open settings["port"], a device path, a pty or a URL of pyserial, at settings["baud"].
+
+    The rest of `settings` goes to pyserial (`rtscts`, `dsrdtr`, `parity`, ...). A device is ours alone.
+    Raises OSError with a sentence that says what to do.
+    """
+    port = settings.get("port")
+    if not isinstance(port, str) or not port:
+        raise ValueError('settings need a "port": a device path or socket://host:port')
+    options = {k: v for k, v in settings.items() if k not in ("port", "baud")}
+    is_url = "://" in port
+    try:
+        opened = serial.serial_for_url(
+            port,
+            baudrate=settings.get("baud", 115200),
+            timeout=0,
+            write_timeout=0,
+            exclusive=None if is_url else True,
+            **options,
+        )
+    except (OSError, termios.error) as e:
+        raise _explained(port, e) from None
+    try:
+        fd = opened.fileno()
+    except (OSError, AttributeError):
+        opened.close()
+        raise OSError(errno.EINVAL, f"{port}: nothing that one can sleep on") from None
+    try:
+        os.set_blocking(fd, False)
+        counts = os.isatty(fd)
+        if counts:
+            _tell_end_from_nothing(fd)
+    except (OSError, termios.error) as e:
+        opened.close()
+        raise _explained(port, e) from None
+    return SerialStream(opened, counts)
+
+
+def _tell_end_from_nothing(fd: int) -> None:
+    """Set VMIN to 1: a read that finds nothing then says so, and 0 bytes mean a hang-up."""
+    settings = termios.tcgetattr(fd)
+    settings[6][termios.VMIN] = 1
+    settings[6][termios.VTIME] = 0
+    termios.tcsetattr(fd, termios.TCSANOW, settings)
+
+
+def _explained(port: str, e: Exception) -> OSError:
+    """Return an OSError whose text says what is wrong with `port` and what to do."""
+    number = e.args[0] if e.args and isinstance(e.args[0], int) else 0
+    if not number and isinstance(e.__context__, OSError):
+        number = e.__context__.errno or 0
+    if number == errno.ENOENT:
+        found = ", ".join(sorted(p.device for p in list_ports.comports())) or "none"
+        text = (
+            f"no device {port}: is it plugged in, is the name right? Serial devices here: {found}"
+        )
+    elif number in (errno.EACCES, errno.EPERM):
+        text = (
+            f"no permission for {port}: join the group that owns it (often dialout), log in again"
+        )
+    elif number in _EXCLUSIVE_ERRNOS:
+        text = f"{port} is in use by another program: close that one, or name another port"
+    elif number in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
+        text = f"{port} is not a serial device"
+    elif number == errno.ECONNREFUSED:
+        text = f"nobody listens at {port}: start the other side first"
+    else:
+        text = f"cannot open {port}: {e}"
+    return OSError(number or errno.EIO, text)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+"""limpet.port on MicroPython: everything that the library needs from its platform.
+
+Rule: the names are the table in ports/README.md, the same on every platform and nothing else.
+"""
+
+from .system import NAME, const, entropy, print_exception, ticks_ms, unique_id
+from .uart import open_uart
+from .waiter import Waiter
+
+try:
+    from .codec_viper import cobs_decode, cobs_encode, copy, crc16
+except (ImportError, SyntaxError, ValueError):  # no viper here, or .mpy files of another machine
+    from .codec_plain import cobs_decode, cobs_encode, copy, crc16
+
+__all__ = (
+    "NAME",
+    "Waiter",
+    "cobs_decode",
+    "cobs_encode",
+    "const",
+    "copy",
+    "crc16",
+    "entropy",
+    "open_uart",
+    "print_exception",
+    "ticks_ms",
+    "unique_id",
+)

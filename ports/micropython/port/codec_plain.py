@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Block copy, CRC-16 and COBS where there is no viper (WebAssembly, small ports): byte by byte.
+
+Rules: nothing allocates; every intermediate number stays a small int of a 32-bit VM.
+"""
+
+
+def copy(target, ti: int, source, si: int, count: int) -> None:  # hot: tests/test_alloc.py
+    """Copy source[si:si+count] over target[ti:ti+count]; both must have that many. May overlap."""
+    if ti > si:
+        while count > 0:
+            count -= 1
+            target[ti + count] = source[si + count]
+    else:
+        while count > 0:
+            target[ti] = source[si]
+            ti += 1
+            si += 1
+            count -= 1
+
+
+def crc16(buf, start: int, end: int, seed: int) -> int:  # hot: tests/test_alloc.py
+    """Return the CRC-16 (polynomial 0x1021, high bit first, no final xor) of buf[start:end]."""
+    while start < end:
+        # The eight steps of a byte at once: the polynomial has so few terms that no table is needed.
+        x = (seed >> 8) ^ buf[start]
+        x ^= x >> 4
+        seed = ((seed << 8) ^ (x << 12) ^ (x << 5) ^ x) & 0xFFFF
+        start += 1
+    return seed
+
+
+def cobs_encode(target, ti: int, source, count: int) -> int:  # hot: tests/test_alloc.py
+    """Encode source[0:count] into `target` from `ti` on and end it with the delimiter 0x00.
+
+    target: not `source`, with room for count + count // 254 + 2 bytes.
+    Returns the bytes written, delimiter included.
+    """
+    code = ti  # where the code byte of the block at hand goes
+    out = ti + 1
+    i = 0
+    while i < count:
+        if out - code == 255:  # the block is full and there is more: close it, no zero meant
+            target[code] = 255
+            code = out
+            out += 1
+        target[out] = source[i]
+        if not target[out]:
+            target[code] = out - code
+            code = out
+        out += 1
+        i += 1
+    target[code] = out - code
+    target[out] = 0
+    return out + 1 - ti
+
+
+def cobs_decode(buf, count: int) -> int:  # hot: tests/test_alloc.py
+    """Decode buf[0:count], which holds no delimiter, in place.
+
+    Returns the decoded size, or -1 if it is no legal COBS (buf[0:count] is then spoilt).
+    """
+    out = 0
+    i = 0
+    while i < count:
+        size = buf[i]
+        end = i + size
+        if size == 0 or end > count:
+            return -1
+        i += 1
+        while i < end:
+            buf[out] = buf[i]
+            out += 1
+            i += 1
+        if size < 255 and end < count:
+            buf[out] = 0
+            out += 1
+    return out

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Byte streams on MicroPython: machine.UART on a board, a tty file on the Unix VM.
+
+Rules: nothing here blocks or allocates once the stream is open. None means "not now", 0 from readinto
+means that the other end has gone, and an OSError that the device has. `machine` is imported only for a
+board's UART and ffi only for a tty. Every refusal to open says what to do about it.
+"""
+
+import os
+from micropython import const
+
+_O_RDWR = const(2)
+_O_NOCTTY = const(0x100)
+_O_NONBLOCK = const(0x800)
+_LOCK_EX_NB = const(6)
+_TIOCOUTQ = const(0x5411)
+_RXBUF = const(1024)
+_TXBUF = const(256)  # short on purpose: what is in it can no longer be overtaken by urgent frames
+
+_EAGAIN = const(11)
+_ENODEV = const(19)
+_EINVAL = const(22)
+
+
+class UARTStream:
+    """An open port: the shape that every port gives a byte stream (ports/README.md)."""
+
+    def __init__(self, file, close, queued):
+        self.blocked = False  # set by the driver while bytes wait for room; read by the Waiter
+        self.pollable = file  # what select.poll takes
+        self.readinto = (
+            file.readinto
+        )  # readinto(buf): None: nothing now, 0: the other end has gone
+        self.write = file.write  # write(buf, start, count): how many were taken; None: none now
+        self.close = close
+        self.queued = queued  # bytes that were taken and are not on the line yet; 0: cannot tell
+
+
+def open_uart(settings):
+    """Open a UART: {"uart": 0, "tx": 0, "rx": 1, "baud": 115200} or, on Unix, {"port": "/dev/ttyUSB0"}.
+
+    The rest of `settings` goes to machine.UART. Raises OSError with a sentence that says what to do.
+    """
+    if "uart" in settings:
+        return _open_machine(settings)
+    port = settings.get("port")
+    if not isinstance(port, str) or not port:
+        raise ValueError('settings need a "uart" (its number) or a "port" (a tty\'s path)')
+    return _open_tty(port, settings.get("baud", 115200))
+
+
+def _none_queued():
+    return 0
+
+
+def _open_machine(settings):
+    import machine
+
+    options = {"rxbuf": _RXBUF, "txbuf": _TXBUF, "timeout": 0, "timeout_char": 0}
+    for key in settings:
+        if key == "tx" or key == "rx" or key == "rts" or key == "cts":
+            options[key] = machine.Pin(settings[key])
+        elif key == "baud":
+            options["baudrate"] = settings[key]
+        elif key != "uart":
+            options[key] = settings[key]
+    try:
+        uart = machine.UART(settings["uart"], **options)
+    except ValueError as e:
+        raise OSError(_ENODEV, "no such UART on this board, or not on these pins: %s" % e)
+    return UARTStream(uart, uart.deinit, _none_queued)
+
+
+class _TTY:
+    """A tty of the Unix VM, opened through the C library: non-blocking and never our terminal."""
+
+    def __init__(self, port, baud):
+        import ffi
+
+        libc = ffi.open("libc.so.6")
+        self._open = libc.func("i", "open", "si")
+        self._flock = libc.func("i", "flock", "ii")
+        self._ioctl = libc.func("i", "ioctl", "ilp")
+        self._queued = bytearray(4)
+        self.fd = self._open(port, _O_RDWR | _O_NOCTTY | _O_NONBLOCK)
+        if self.fd < 0:
+            raise _explained(port)
+        self.file = open(self.fd, "r+b")
+        if self._flock(self.fd, _LOCK_EX_NB) < 0:
+            self._fail(
+                OSError(_EAGAIN, port + " is in use by another program: close that one first")
+            )
+        try:
+            _set_raw(self.fd, baud)
+        except OSError:
+            self._fail(OSError(_EINVAL, port + " is not a serial device"))
+
+    def _fail(self, e):
+        self.file.close()
+        raise e
+
+    def queued(self):  # hot: tests/test_alloc.py
+        if self._ioctl(self.fd, _TIOCOUTQ, self._queued) < 0:
+            return 0
+        return self._queued[0] | self._queued[1] << 8
+
+    def close(self):
+        if self.fd >= 0:
+            self.fd = -1
+            self.file.close()
+
+
+def _open_tty(port, baud):
+    try:
+        tty = _TTY(port, baud)
+    except ImportError:
+        raise OSError(
+            _ENODEV, 'no tty files on this board: give {"uart": number, "tx": .., "rx": ..}'
+        )
+    return UARTStream(tty.file, tty.close, tty.queued)
+
+
+def _set_raw(fd, baud):
+    """Set raw mode, where a read that finds nothing says so, and the speed where VM and device can."""
+    import termios
+
+    termios.setraw(fd)
+    speed = getattr(termios, "B%d" % baud, None)
+    if speed is not None:
+        attributes = termios.tcgetattr(fd)
+        attributes[4] = attributes[5] = speed
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+
+
+def _explained(port):
+    """Return an OSError whose text says why `port` does not open."""
+    number = os.errno()
+    if number == 2:
+        text = "no device %s: is it plugged in, is the name right?"
+    elif number == 13 or number == 1:
+        text = "no permission for %s: join the group that owns it (often dialout)"
+    elif number == 21:
+        text = "%s is not a serial device"
+    elif number == 16:
+        text = "%s is in use by another program: close that one first"
+    else:
+        text = "cannot open %s"
+    return OSError(number, text % port)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""What a bus sleeps on: its streams, a time, and wake() from anywhere.
+
+Rule 1: a wake-up is never lost: wake() leaves a flag that the next wait takes, returning at once.
+Rule 2: wake() is one store, so an interrupt handler may call it. The flag is polled like a stream, so
+a sleep ends at once on a board and within 1 ms on Unix, where the VM looks at such things so often.
+Rule 3: one task or thread pumps a bus; the lock does nothing.
+"""
+
+import io
+import select
+import time
+from micropython import const
+
+_MASK = const(0x3FFFFFFF)
+_MP_STREAM_POLL = const(3)
+_ENOSYS = const(38)
+_TICK_MS = const(2)  # the longest sleep of wait_async between two looks at the streams
+
+
+class _Flag(io.IOBase):
+    """Readable once set: what makes a sleeping poll look at a plain Python flag."""
+
+    def __init__(self):
+        self.is_set = False
+
+    def ioctl(self, request, arg):  # hot: tests/test_alloc.py
+        if request == _MP_STREAM_POLL and self.is_set:
+            return arg & select.POLLIN
+        return 0
+
+
+class _Lock:
+    """Guards nothing: there is one thread."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        pass
+
+
+class Waiter:
+    """Sleeps until a stream is ready, wake() is called or a time has passed."""
+
+    def __init__(self):
+        self.lock = _Lock()
+        self._flag = _Flag()
+        self._streams = []
+        self._aim_all()
+
+    def add(self, stream) -> None:
+        """Sleep on `stream` too: one of open_uart or any object that poll takes; None is ignored."""
+        if stream is not None and stream not in self._streams:
+            self._streams.append(stream)
+            self._aim_all()
+
+    def remove(self, stream) -> None:
+        """Sleep on `stream` no more. Call it before the stream is closed; unknown ones are ignored."""
+        if stream in self._streams:
+            self._streams.remove(stream)
+            self._aim_all()
+
+    def _aim_all(self) -> None:
+        """Make the poll objects anew: one that only reads, and one for each stream that may be blocked.
+
+        poll.modify() would do with one object, but allocates on a 32-bit VM.
+        """
+        self._reading = self._aim(None)
+        self._writing = [self._aim(stream) for stream in self._streams]
+
+    def _aim(self, blocked):
+        poll = select.poll()
+        poll.register(self._flag, select.POLLIN)
+        for stream in self._streams:
+            mask = select.POLLIN | select.POLLOUT if stream is blocked else select.POLLIN
+            poll.register(getattr(stream, "pollable", stream), mask)
+        return poll
+
+    def own(self) -> None:
+        """Make the caller the pump: here there is no other."""
+
+    def disown(self) -> None:
+        """End own()."""
+
+    def owned(self) -> bool:  # hot: tests/test_alloc.py
+        """Return True: there is one thread."""
+        return True
+
+    def wake(self) -> None:  # hot: tests/test_alloc.py
+        """End the sleep at hand, or the next one. From any thread, task or interrupt."""
+        self._flag.is_set = True
+
+    def wait(self, timeout_ms, writing) -> bool:  # hot: tests/test_alloc.py
+        """Sleep until a stream is readable, wake() was called or `timeout_ms` passed (None: no limit).
+
+        writing: also until a stream that is `blocked` takes bytes again; with several such streams
+        the sleep is a short one. Returns False if nothing was there when it ended, else True.
+        """
+        if timeout_ms is None:
+            timeout_ms = -1
+        poll = self._reading
+        if writing:
+            index = self._blocked(0)
+            if index >= 0:
+                poll = self._writing[index]
+                if self._blocked(index + 1) >= 0 and not 0 <= timeout_ms <= _TICK_MS:
+                    timeout_ms = _TICK_MS
+        return self._sleep(poll, timeout_ms)
+
+    def _blocked(self, start) -> int:  # hot: tests/test_alloc.py
+        """Return the index of the first stream from `start` on that waits for room, or -1."""
+        streams = self._streams
+        for index in range(start, len(streams)):
+            if getattr(streams[index], "blocked", True):
+                return index
+        return -1
+
+    def _sleep(self, poll, timeout_ms) -> bool:  # hot: tests/test_alloc.py
+        ready = False
+        for _ in poll.ipoll(timeout_ms):
+            ready = True
+        self._flag.is_set = False
+        return ready
+
+    async def wait_async(self, timeout_ms, writing) -> bool:
+        """Do as wait() does, while other tasks run."""
+        import asyncio
+
+        start = time.ticks_ms() & _MASK
+        while True:
+            if self.wait(0, writing):
+                await asyncio.sleep_ms(0)
+                return True
+            left = _TICK_MS
+            if timeout_ms is not None:
+                left = timeout_ms - ((time.ticks_ms() - start) & _MASK)
+                if left <= 0:
+                    await asyncio.sleep_ms(0)
+                    return False
+            await asyncio.sleep_ms(left if left < _TICK_MS else _TICK_MS)
+
+    def start(self, function) -> None:
+        """Refuse: a board pumps its bus with bus.run() or bus.serve()."""
+        raise OSError(_ENOSYS, "no pump thread on MicroPython: use bus.run() or await bus.serve()")
+
+    def close(self) -> None:
+        """Forget the streams."""
+        while self._streams:
+            self.remove(self._streams[-1])
