@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """CRC-16 and COBS on CPython: `find`, slices and binascii do the work, not a loop over bytes.
 
-Rules: every input, legal or not, gets the answer that the codecs of the other ports give. COBS as in
-Cheshire & Baker: a block is a code byte 1..255 and code - 1 bytes that are not zero; every block but
-a 255 and the last one stands for a zero behind it. A full run at the very end gets no empty block.
+Rules: every input, legal or not, gets the answer that the codecs of the other ports give. COBS as
+in Cheshire & Baker: a block is a code byte 1..255 and code - 1 bytes that are not zero; every
+block but a 255 and the last one stands for a zero behind it. A full run at the end gets no empty
+block.
 """
 
 from binascii import crc_hqx

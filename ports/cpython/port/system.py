@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Clock, identity, randomness and block copies on CPython.
 
-Rule: `ticks_ms` wraps at 2**30 as on a board, so that a program which mishandles the wrap fails here.
+Rule: `ticks_ms` wraps at 2**30 as on a board: a program that mishandles the wrap fails here too.
 """
 
 import os
@@ -44,7 +44,7 @@ def entropy() -> int:
 
 
 def unique_id() -> bytes:
-    """Return bytes that are the same at each start of this program on this machine, and no other's."""
+    """Return bytes that each start of this program on this machine shares, and no other."""
     machine = b""
     for path in _MACHINE_ID_FILES:
         try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Byte streams on CPython: serial devices, ptys and `socket://host:port`, opened through pyserial.
 
-Rules: nothing here blocks once the stream is open. None means "not now", 0 from readinto means that the
-other end has gone, and an OSError that the device has. Every refusal to open says what to do about it.
+Rules: nothing here blocks once the stream is open. None means "not now", 0 from readinto that the
+other end has gone, an OSError that the device has. Every refusal to open says what to do about it.
 """
 
 import errno
@@ -12,6 +12,10 @@ import termios
 
 import serial
 from serial.tools import list_ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _EXCLUSIVE_ERRNOS = (errno.EAGAIN, errno.EBUSY)
 
@@ -63,10 +67,10 @@ class SerialStream:
             pass  # it has gone already
 
 
-def open_uart(settings: "dict[str, object]") -> SerialStream:
+def open_uart(settings: "dict[str, Any]") -> SerialStream:
     """Open settings["port"], a device path, a pty or a URL of pyserial, at settings["baud"].
 
-    The rest of `settings` goes to pyserial (`rtscts`, `dsrdtr`, `parity`, ...). A device is ours alone.
+    The rest of `settings` goes to pyserial (`rtscts`, `dsrdtr`, ...). A device is then ours alone.
     Raises OSError with a sentence that says what to do.
     """
     port = settings.get("port")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What a bus sleeps on: its streams, a time, and wake() from anywhere.
 
-Rule 1: a wake-up is never lost. wake() sets a flag for every thread that ever waited here; a wait takes
-its thread's flag and, when it was set, returns at once. So check, then wait: what comes between is seen.
-Rule 2: while one thread is the pump (`own`), only that one sleeps on the streams; the others sleep until
-somebody calls wake().
-Rule 3: wake() neither blocks nor takes a lock, so a signal handler may call it. It writes one byte, and
-only for a thread that sleeps.
+Rule 1: a wake-up is never lost. wake() sets a flag for every thread that ever waited here; a wait
+takes its thread's flag and, if it was set, returns at once. So check, then wait: nothing that comes
+between is missed.
+Rule 2: while one thread is the pump (`own`), only that one sleeps on the streams; the others sleep
+until somebody calls wake().
+Rule 3: wake() neither blocks nor takes a lock, so a signal handler may call it. It writes one
+byte, and only for a thread that sleeps.
 Rule 4: wait() and wait_async() are called without the lock.
 """
 
@@ -36,8 +37,8 @@ class _Sleeper:
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(self.writer, False)
-        self.futures: "list[asyncio.Future[bool]]" = []  # tasks of this thread's loop that sleep
-        self.fds: "list[int]" = []  # what the loop watches for them
+        self.futures: list[asyncio.Future[bool]] = []  # tasks of this thread's loop that sleep
+        self.fds: list[int] = []  # what the loop watches for them
 
     def wake(self) -> None:
         self.woken = True
@@ -69,8 +70,8 @@ class Waiter:
     def __init__(self) -> None:
         self.lock = threading.RLock()  # guards the bus, for whoever asks for it
         self._guard = threading.Lock()  # guards the two lists, never taken by wake()
-        self._streams: "list[Stream]" = []
-        self._sleepers: "list[_Sleeper]" = []
+        self._streams: list[Stream] = []
+        self._sleepers: list[_Sleeper] = []
         self._owner = 0
 
     def add(self, stream: "Stream | None") -> None:
@@ -83,7 +84,7 @@ class Waiter:
         self.wake()
 
     def remove(self, stream: "Stream | None") -> None:
-        """Sleep on `stream` no more. Call it before the stream is closed; unknown ones are ignored."""
+        """Sleep on `stream` no more. Call it before the stream is closed. Unknown: ignored."""
         with self._guard:
             self._streams = [s for s in self._streams if s is not stream]
         self.wake()
@@ -108,8 +109,9 @@ class Waiter:
             sleeper.wake()
 
     def wait(self, timeout_ms: int | None, writing: bool) -> bool:
-        """Sleep until a stream is readable, wake() was called or `timeout_ms` passed (None: no limit).
+        """Sleep until a stream is readable, wake() was called or `timeout_ms` passed.
 
+        timeout_ms: None = no limit.
         writing: also until a stream that is `blocked` takes bytes again.
         Returns False if the time has passed, else True.
         """
@@ -192,7 +194,7 @@ class Waiter:
 
     def _wanted(self, writing: bool) -> "list[tuple[int, int]]":
         """Return (file number, poll mask) of the streams that the calling thread sleeps on."""
-        wanted: "list[tuple[int, int]]" = []
+        wanted: list[tuple[int, int]] = []
         if self._owner and not self.owned():
             return wanted
         for stream in self._streams:

@@ -22,7 +22,7 @@ def copy(target, ti: int, source, si: int, count: int) -> None:  # hot: tests/te
 def crc16(buf, start: int, end: int, seed: int) -> int:  # hot: tests/test_alloc.py
     """Return the CRC-16 (polynomial 0x1021, high bit first, no final xor) of buf[start:end]."""
     while start < end:
-        # The eight steps of a byte at once: the polynomial has so few terms that no table is needed.
+        # The eight steps of a byte at once: so few terms need no table.
         x = (seed >> 8) ^ buf[start]
         x ^= x >> 4
         seed = ((seed << 8) ^ (x << 12) ^ (x << 5) ^ x) & 0xFFFF

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Block copy, CRC-16 and COBS as machine code.
 
-Rules: nothing allocates. Nothing checks a bound: the caller has validated every index and count, and
+Rules: nothing allocates. Nothing checks a bound: the caller has validated every index and count;
 cobs_decode alone may be given bytes from a wire. The answers are those of codec_plain.py.
 """
 
@@ -11,8 +11,8 @@ import micropython
 @micropython.viper
 def copy(target, ti: int, source, si: int, count: int):  # hot: tests/test_alloc.py
     """Copy source[si:si+count] over target[ti:ti+count]; both must have that many. May overlap."""
-    t = ptr8(target)
-    s = ptr8(source)
+    t = ptr8(target)  # noqa: F821
+    s = ptr8(source)  # noqa: F821
     if ti > si:
         while count > 0:
             count -= 1
@@ -25,9 +25,9 @@ def copy(target, ti: int, source, si: int, count: int):  # hot: tests/test_alloc
 @micropython.viper
 def crc16(buf, start: int, end: int, seed: int) -> int:  # hot: tests/test_alloc.py
     """Return the CRC-16 (polynomial 0x1021, high bit first, no final xor) of buf[start:end]."""
-    p = ptr8(buf)
+    p = ptr8(buf)  # noqa: F821
     while start < end:
-        # The eight steps of a byte at once: the polynomial has so few terms that no table is needed.
+        # The eight steps of a byte at once: so few terms need no table.
         x = (seed >> 8) ^ p[start]
         x ^= x >> 4
         seed = ((seed << 8) ^ (x << 12) ^ (x << 5) ^ x) & 0xFFFF
@@ -42,8 +42,8 @@ def cobs_encode(target, ti: int, source, count: int) -> int:  # hot: tests/test_
     target: not `source`, with room for count + count // 254 + 2 bytes.
     Returns the bytes written, delimiter included.
     """
-    t = ptr8(target)
-    s = ptr8(source)
+    t = ptr8(target)  # noqa: F821
+    s = ptr8(source)  # noqa: F821
     code = ti  # where the code byte of the block at hand goes
     out = ti + 1
     for i in range(count):
@@ -69,7 +69,7 @@ def cobs_decode(buf, count: int) -> int:  # hot: tests/test_alloc.py
 
     Returns the decoded size, or -1 if it is no legal COBS (buf[0:count] is then spoilt).
     """
-    p = ptr8(buf)
+    p = ptr8(buf)  # noqa: F821
     out = 0
     i = 0
     while i < count:

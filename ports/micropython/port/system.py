@@ -7,6 +7,7 @@ Rule: `ticks_ms` wraps at 2**30 on the 64-bit VM too, whose own clock wraps far 
 import os
 import sys
 import time
+
 from micropython import const
 
 NAME = "micropython"
@@ -31,7 +32,7 @@ def entropy() -> int:
 
 
 def unique_id() -> bytes:
-    """Return bytes that are the same at each start and no other board's, or other program's on Linux."""
+    """Return bytes that are the same at each start, and no other board's or program's."""
     try:
         import machine
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Byte streams on MicroPython: machine.UART on a board, a tty file on the Unix VM.
 
-Rules: nothing here blocks or allocates once the stream is open. None means "not now", 0 from readinto
-means that the other end has gone, and an OSError that the device has. `machine` is imported only for a
-board's UART and ffi only for a tty. Every refusal to open says what to do about it.
+Rules: nothing here blocks or allocates once the stream is open. None means "not now", 0 from
+readinto that the other end has gone, an OSError that the device has. `machine` is imported only
+for a board's UART and ffi only for a tty. Every refusal to open says what to do about it.
 """
 
 import os
+
 from micropython import const
 
 _O_RDWR = const(2)
@@ -37,9 +38,9 @@ class UARTStream:
 
 
 def open_uart(settings):
-    """Open a UART: {"uart": 0, "tx": 0, "rx": 1, "baud": 115200} or, on Unix, {"port": "/dev/ttyUSB0"}.
+    """Open a UART: {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}, on Unix {"port": "/dev/.."}.
 
-    The rest of `settings` goes to machine.UART. Raises OSError with a sentence that says what to do.
+    The rest of `settings` goes to machine.UART. Raises OSError with a sentence on what to do.
     """
     if "uart" in settings:
         return _open_machine(settings)
@@ -121,7 +122,7 @@ def _open_tty(port, baud):
 
 
 def _set_raw(fd, baud):
-    """Set raw mode, where a read that finds nothing says so, and the speed where VM and device can."""
+    """Set raw mode, where a read that finds nothing says so, and the speed if the VM knows it."""
     import termios
 
     termios.setraw(fd)

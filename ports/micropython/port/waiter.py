@@ -2,14 +2,15 @@
 """What a bus sleeps on: its streams, a time, and wake() from anywhere.
 
 Rule 1: a wake-up is never lost: wake() leaves a flag that the next wait takes, returning at once.
-Rule 2: wake() is one store, so an interrupt handler may call it. The flag is polled like a stream, so
-a sleep ends at once on a board and within 1 ms on Unix, where the VM looks at such things so often.
+Rule 2: wake() is one store, so an interrupt handler may call it. The flag is polled like a stream:
+a sleep ends at once on a board, within 1 ms on Unix, where the VM looks at such things that often.
 Rule 3: one task or thread pumps a bus; the lock does nothing.
 """
 
 import io
 import select
 import time
+
 from micropython import const
 
 _MASK = const(0x3FFFFFFF)
@@ -50,19 +51,19 @@ class Waiter:
         self._aim_all()
 
     def add(self, stream) -> None:
-        """Sleep on `stream` too: one of open_uart or any object that poll takes; None is ignored."""
+        """Sleep on `stream` too: of open_uart, or whatever poll takes. None is ignored."""
         if stream is not None and stream not in self._streams:
             self._streams.append(stream)
             self._aim_all()
 
     def remove(self, stream) -> None:
-        """Sleep on `stream` no more. Call it before the stream is closed; unknown ones are ignored."""
+        """Sleep on `stream` no more. Call it before the stream is closed. Unknown: ignored."""
         if stream in self._streams:
             self._streams.remove(stream)
             self._aim_all()
 
     def _aim_all(self) -> None:
-        """Make the poll objects anew: one that only reads, and one for each stream that may be blocked.
+        """Make the poll objects: one only to read, and one for each stream that may be blocked.
 
         poll.modify() would do with one object, but allocates on a 32-bit VM.
         """
@@ -92,8 +93,9 @@ class Waiter:
         self._flag.is_set = True
 
     def wait(self, timeout_ms, writing) -> bool:  # hot: tests/test_alloc.py
-        """Sleep until a stream is readable, wake() was called or `timeout_ms` passed (None: no limit).
+        """Sleep until a stream is readable, wake() was called or `timeout_ms` passed.
 
+        timeout_ms: None = no limit.
         writing: also until a stream that is `blocked` takes bytes again; with several such streams
         the sleep is a short one. Returns False if nothing was there when it ended, else True.
         """

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""The base of all drivers: moves bytes between a stream and a link, device present or not.
+
+Rule 1: a driver knows bytes and its link's feed, take and poll; it never looks into a frame.
+Rule 2: a frame is built (link.take) only when the device can take it soon, so that what is urgent
+does not wait behind what is queued. A frame taken in part is finished before anything else.
+Rule 3: one call of pump() does a bounded amount of work, however busy the line is.
+Rule 4: a device that has gone is tried again every 500 ms. The link is not told: its silence limit
+decides, so that a short absence costs a few frames and no session.
+"""
+
+from ..port import const
+from ..ticks import ticks_add, ticks_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..link import Link
+    from ..port import Waiter
+
+_READ_SIZE = const(512)
+_READS = const(4)  # reads of one pump(), at most
+_FRAMES = const(4)  # frames built in one pump(), at most
+_REOPEN_MS = const(500)
+_STUCK_MS = const(50)  # how often the timers run while the device takes nothing
+_COUNT_MAX = const(0x3FFFFFFF)
+
+
+class Driver:
+    """Moves bytes. A subclass gives _open, _close, _read, _write and, if it can tell, _room."""
+
+    def __init__(self, baud: int = 0) -> None:
+        self.baud = baud  # line speed in bits/s, 0 = unknown
+        self.stream: Any = None  # what the Waiter sleeps on while open, or None
+        self.writing = False  # bytes wait for the device
+        self.is_open = False
+        self._waiter: Waiter | None = None
+        self._in = bytearray(_READ_SIZE)
+        self._start = 0  # of the frame in _out, what the device has not taken: _out[_start:_size]
+        self._size = 0
+        self._retry_at = 0  # while not open: when to try again, ticks_ms
+        # How often to look whether there is room again, which no stream tells.
+        self.room_ms = 4 if 0 < baud <= 115200 else 1
+
+    def open(self) -> None:
+        """Open the device, if it is not open. Raises OSError with a sentence on what to do."""
+        if not self.is_open:
+            self._open()
+            self.is_open = True
+            if self._waiter is not None:
+                self._waiter.add(self.stream)
+
+    def close(self) -> None:
+        """Close the device, if it is open."""
+        if self.is_open:
+            self.is_open = False
+            self.writing = False
+            self._start = self._size = 0
+            if self._waiter is not None:
+                self._waiter.remove(self.stream)
+            self._close()
+            self.stream = None
+
+    def attach(self, link: "Link", waiter: "Waiter | None" = None) -> None:
+        """Open the device and serve `link` from now on; called once. Its stats count the bytes.
+
+        waiter: told of the stream, also when the device goes and comes.
+        """
+        self.open()
+        self._link = link
+        self._stats: Any = link.stats
+        self._out = bytearray(link.wire_size)
+        if waiter is not None:
+            self._waiter = waiter
+            waiter.add(self.stream)
+
+    def pump(self, now_ms: int) -> bool:  # hot: tests/test_alloc.py
+        """Feed the link with what is there and write what it has; return whether bytes moved."""
+        if not self.is_open and not self._reopened(now_ms):
+            return False
+        moved = self._receive(now_ms)
+        if self.is_open and self._send(now_ms):
+            moved = True
+        return moved
+
+    def due(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Run the link's timers; return the ms after which pump() is due, were no stream ready.
+
+        It is 0 only if a pump() can do something now.
+        """
+        ms = self._link.poll(now_ms)
+        if not self.is_open:
+            left = ticks_diff(self._retry_at, now_ms)
+            if left < 0:
+                return 0
+            return left if left < ms or ms <= 0 else ms
+        if ms > 0:
+            return ms
+        if self.writing:
+            return _STUCK_MS
+        return 0 if self._room() else self.room_ms
+
+    def _receive(self, now_ms: int) -> bool:  # hot: tests/test_alloc.py
+        for i in range(_READS):
+            n = self._read(self._in)
+            if n <= 0:
+                if n < 0:
+                    self._lose(now_ms)
+                return i > 0
+            self._stats.rx_bytes = _sum(self._stats.rx_bytes, n)
+            self._link.feed(self._in, n, now_ms)
+            if n < _READ_SIZE:
+                break
+        return True
+
+    def _send(self, now_ms: int) -> bool:  # hot: tests/test_alloc.py
+        moved = False
+        for _ in range(_FRAMES + 1):  # one more than are built: the rest of an earlier one
+            if self._start == self._size:
+                self.writing = False
+                if not self._room():
+                    break
+                self._start = 0
+                self._size = self._link.take(self._out, now_ms)
+                if not self._size:
+                    break
+            n = self._write(self._out, self._start, self._size - self._start)
+            if n < 0:
+                self._lose(now_ms)
+                break
+            if n:
+                moved = True
+                self._start += n
+                self._stats.tx_bytes = _sum(self._stats.tx_bytes, n)
+            if self._start < self._size:
+                self.writing = True
+                break
+        return moved
+
+    def _lose(self, now_ms: int) -> None:
+        """Note that the device has gone."""
+        self._stats.device_lost = _sum(self._stats.device_lost, 1)
+        self.close()
+        self._retry_at = ticks_add(now_ms, _REOPEN_MS)
+
+    def _reopened(self, now_ms: int) -> bool:
+        """Try to open the device again when it is time to; return whether it is open."""
+        if ticks_diff(self._retry_at, now_ms) > 0:
+            return False
+        try:
+            self.open()
+        except OSError:
+            self._retry_at = ticks_add(now_ms, _REOPEN_MS)
+            return False
+        # A delimiter first: what was cut off before must not spoil the first frame.
+        self._out[0] = 0
+        self._start = 0
+        self._size = 1
+        return True
+
+    def _open(self) -> None:
+        """Open the device and set `stream`, or raise OSError."""
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        """Close what _open has opened."""
+        raise NotImplementedError
+
+    def _read(self, buf: bytearray) -> int:
+        """Read into buf from its start; return the size, 0 = none now, a negative errno = gone."""
+        raise NotImplementedError
+
+    def _write(self, buf: bytearray, start: int, count: int) -> int:
+        """Offer buf[start:start+count]; return how many were taken, a negative errno = gone."""
+        raise NotImplementedError
+
+    def _room(self) -> bool:  # hot: tests/test_alloc.py
+        """Return whether a frame written now would be on the line soon."""
+        return True
+
+
+def _sum(a: int, b: int) -> int:  # hot: tests/test_alloc.py
+    """Return a + b, or the largest count: counters stop there."""
+    return a + b if a < _COUNT_MAX - b else _COUNT_MAX

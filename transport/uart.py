@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The driver for every byte stream: a UART, a serial device, a pty, a TCP connection.
+
+Rule: what differs between platforms is in port.open_uart; here is what a stream's answers mean.
+"""
+
+from ..port import const, open_uart
+from .pump import Driver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_BAUD = const(115200)
+_QUEUED_MAX = const(256)  # bytes in the system's queue up to which a new frame is built
+
+_EIO = const(5)
+
+
+class UARTDriver(Driver):
+    """Joins a bus to a byte stream.
+
+    UARTDriver("/dev/ttyACM0"), UARTDriver("socket://host:7000") on a host; on a board
+    UARTDriver(board.LINK) with LINK = {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}. Other
+    settings go to pyserial or machine.UART. Bus.join opens the device, or open() before that: both raise
+    OSError with a sentence on what to do.
+    """
+
+    def __init__(
+        self, port: "str | dict[str, Any] | None" = None, baud: int = _BAUD, **settings: "Any"
+    ) -> None:
+        if isinstance(port, dict):
+            given = dict(port)
+            given.update(settings)
+            settings = given
+        elif port is not None:
+            settings["port"] = port
+        settings.setdefault("baud", baud)
+        Driver.__init__(self, settings["baud"])
+        self._settings = settings
+
+    def _open(self) -> None:
+        self.stream = open_uart(self._settings)
+
+    def _close(self) -> None:
+        self.stream.close()
+
+    def _read(self, buf: bytearray) -> int:  # hot: tests/test_alloc.py
+        try:
+            n: int | None = self.stream.readinto(buf)
+        except OSError as e:
+            return -(e.errno or _EIO)
+        if n is None:
+            return 0
+        return n or -_EIO  # 0 is the end: hung up
+
+    def _write(self, buf: bytearray, start: int, count: int) -> int:  # hot: tests/test_alloc.py
+        try:
+            n: int = self.stream.write(buf, start, count) or 0
+        except OSError as e:
+            return -(e.errno or _EIO)
+        self.stream.blocked = n < count
+        return n
+
+    def _room(self) -> bool:  # hot: tests/test_alloc.py
+        queued: int = self.stream.queued()
+        return queued < _QUEUED_MAX
