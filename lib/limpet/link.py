@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+"""A link: one neighbour, one session, one reliable channel. No I/O: bytes and time are arguments.
+
+Rules: feed() takes bytes from the wire, take() gives the next frame just in time, poll() runs the
+timers; none raises, whatever comes. The client hears that a session came up, that it ended, and
+payloads, each once and in order. What client.fill() has given counts as handed to the driver.
+Remote garbage is dropped and counted. Sessions: session.py, window and acks: window.py.
+
+    DOWN <-> REFUSED     a HELO of a twin or of another protocol version; a good one heals it
+    DOWN, REFUSED -> UP  the peer has echoed our epoch
+    UP -> DOWN           silence, or another epoch of the peer's (and UP again at once)
+"""
+
+from .frame import Splitter, seal, wire_size
+from .port import const, crc16
+from .rand import Random
+from .session import Session
+from .stats import Stats
+from .ticks import MS_MAX, ticks_diff
+from .tile import CONNECTED, DISCONNECTED, Neighbour
+from .window import Receiver, Sender
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Client(Protocol):
+        """Who uses a link; bound once, in its constructor."""
+
+        def fill(self, buf: bytearray, start: int, end: int) -> int:
+            """Put a payload into buf[start:end] and return its size; 0 = nothing to say."""
+
+        def receive(self, buf: bytearray, start: int, end: int) -> None:
+            """Take the payload buf[start:end], valid until return."""
+
+        def connected(self) -> None:
+            """A session has begun."""
+
+        def disconnected(self) -> None:
+            """It has ended; what was not acknowledged is in doubt."""
+
+        def ready(self) -> bool:
+            """Return whether fill() would give something."""
+
+
+# What Session.heard() has found; 2 = nothing to do.
+_BAD = const(0)
+_REFUSED = const(1)
+_ALIVE = const(3)
+_ADOPT = const(4)
+_HELO_START = const(0xFFFF)
+
+DOWN = const(0)
+UP = const(1)
+REFUSED = const(2)
+
+# Byte 0: STND set, LOCL and MFMT clear; OVRN and EROR are local, they are never sent; then DIR.
+_KIND = const(0xE0)
+_ROUTED = const(0x80)
+# Byte 1: BULK (bit 7), RELIABLE (bit 6), service.
+_NULL = const(0x00)
+_HELO = const(0x01)
+_RELIABLE = const(0x40)
+_SERVICE = const(0x3F)
+_LIMPET = const(0x02)
+
+_HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
+_NULL_ACK = const(2)  # where the ack is in a null packet, then a credit and the bits
+_PACKET_MIN = const(64)  # a HELO fits
+_SLOTS_MAX = const(64)
+
+
+def _check(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError("%s %d is not in %d..%d" % (name, value, low, high))
+
+
+class Link:
+    """One neighbour over one byte stream."""
+
+    def __init__(
+        self,
+        node: int,
+        node_epoch: int,
+        random: Random,
+        client: "Client",
+        window: int = 8,
+        packet_size: int = 255,
+        silence_ms: int = 1000,
+        ack_delay_ms: int = 40,
+        direction: int = 0,
+        compatibility: str = "",
+        index: int = 0,
+    ) -> None:
+        """Make a link that is DOWN; the first poll() or take() starts it.
+
+        node, node_epoch: 30 bits. window: frames on their way, a power of two up to 64.
+        packet_size: the largest packet taken and sent, 64..255 bytes. silence_ms: without a frame
+        for so long the session ends, 20..60000. direction: 0..7. compatibility: up to 37 bytes.
+        """
+        text = compatibility.encode()
+        _check("window", window, 1, _SLOTS_MAX)
+        _check("packet_size", packet_size, _PACKET_MIN, 255)
+        _check("silence_ms", silence_ms, 20, 60000)
+        _check("ack_delay_ms", ack_delay_ms, 0, 255)
+        _check("direction", direction, 0, 7)
+        _check("compatibility's size", len(text), 0, 37)
+        if window & (window - 1):
+            raise ValueError("window %d is no power of two" % window)
+        self.stats = stats = Stats()
+        self.neighbour = Neighbour(index, direction, stats)
+        self.silence_ms = silence_ms
+        self.wire_size = wire_size(packet_size)
+        self.state = DOWN
+        self.refusal = ""  # why the neighbour is refused, a sentence
+        # Of the running or latest session; 0 = there was none:
+        self.session = 0  # our epoch
+        self.peer_node = 0
+        self.peer_epoch = 0
+        self.window = window  # frames on their way, at most
+        self.payload_max = packet_size - _HEAD  # bytes that fill() may put, at most
+        self._client = client
+        self._slots = window
+        self._size = packet_size
+        self._byte0 = _ROUTED | direction
+        self._session = Session(
+            node, node_epoch, random, packet_size, window, ack_delay_ms, silence_ms, text
+        )
+        self._splitter = Splitter(packet_size, stats)
+        self._sender = Sender(window, packet_size, stats)
+        self._receiver = Receiver(window, packet_size, ack_delay_ms, stats)
+        self._packet = bytearray(_PACKET_MIN + 2)  # a HELO or null packet on its way out
+        self._keep_ms = 0  # a keep-alive goes after so long
+        self._heard_at = 0  # when the last frame of this session came
+        self._sent_at = 0  # when the last one went
+        self._closed = False
+
+    # What comes in.
+
+    def feed(self, buf: bytearray, count: int, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Take buf[0:count] from the wire; return count."""
+        at = 0
+        while at < count:
+            at = self._splitter.push(buf, at, count)
+            if self._splitter.size and not self._closed:
+                self._frame(self._splitter.buffer, self._splitter.size, now_ms)
+        return count
+
+    def _frame(  # hot: tests/test_alloc.py
+        self, packet: bytearray, size: int, now_ms: int
+    ) -> None:
+        if packet[1] == _HELO and packet[0] & _KIND == _ROUTED:
+            self._helo(packet, size, now_ms)
+            return
+        if self.state != UP or crc16(packet, 0, size, self._session.start_in):
+            if not self._session.fits(packet, size):
+                self.stats.count("rx_bad")
+                return
+            self._establish(now_ms)
+        size -= 2
+        self._heard_at = now_ms
+        self.stats.count("rx_frames")
+        packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
+        if packet[0] & _KIND == _ROUTED:
+            if packet[1] & _RELIABLE and size > _HEAD:
+                self._sender.acked(packet, _HEAD - 1, 0, now_ms)
+                if self._receiver.accept(packet, size, now_ms):
+                    self._deliver(packet, size)
+                return
+            if packet[1] == _NULL:
+                # Byte 3 is the credit, for now always all slots.
+                self._sender.acked(packet, _NULL_ACK, size, now_ms)
+                return
+        self.stats.count("rx_unknown")
+
+    def _deliver(self, packet: bytearray, size: int) -> None:  # hot: tests/test_alloc.py
+        while size:
+            if packet[1] & _SERVICE == _LIMPET:
+                self._client.receive(packet, _HEAD, size)
+            else:
+                self.stats.count("rx_unknown")
+            size = self._receiver.kept()
+            packet = self._receiver.packet
+
+    def _helo(self, packet: bytearray, size: int, now_ms: int) -> None:
+        found = _BAD
+        if not crc16(packet, 0, size, _HELO_START):
+            found = self._session.heard(packet, size - 2, self.state == UP)
+        if found == _BAD:
+            self.stats.count("rx_bad")
+            return
+        self.stats.count("rx_frames")
+        self.stats.count("helo_received")
+        if found == _REFUSED:
+            self.stats.count("helo_refused")
+        if self.state == UP:
+            if found == _ALIVE:
+                self._heard_at = now_ms
+        else:
+            self._become(REFUSED if found == _REFUSED else DOWN)
+        if found == _ADOPT:
+            self._establish(now_ms)
+
+    # Sessions.
+
+    def _become(self, state: int) -> None:
+        self.state = self.neighbour.state = state
+        self.refusal = self.neighbour.refusal = self._session.refusal if state == REFUSED else ""
+
+    def _establish(self, now_ms: int) -> None:
+        if self.state == UP:
+            self._end()
+        self._session.adopt()
+        fields = self._session.offered
+        neighbour = self.neighbour
+        self.session = self._session.me
+        self.peer_node = neighbour.node = fields[1]
+        self.peer_epoch = neighbour.epoch = fields[2]
+        neighbour.compatible = self._session.compatible
+        self.payload_max = min(self._size, fields[5]) - _HEAD
+        self.window = min(self._slots, fields[6])
+        self._keep_ms = fields[9] >> 2
+        self._sender.reset(self.window, fields[8], now_ms)
+        self._receiver.reset(self.window, now_ms)
+        self._heard_at = now_ms
+        self._sent_at = now_ms
+        self.stats.count("sessions")
+        self._become(UP)
+        neighbour.put(CONNECTED)
+        self._client.connected()
+
+    def _end(self) -> None:
+        self._become(DOWN)
+        self.neighbour.put(DISCONNECTED)
+        self._client.disconnected()
+
+    def close(self, now_ms: int) -> None:
+        """End the session and stay silent from now on."""
+        self._closed = True
+        if self.state == UP:
+            self._end()
+
+    # What goes out.
+
+    def take(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Put the next frame into out (wire_size bytes); return its size, 0 = nothing to send."""
+        if self._closed:
+            return 0
+        if self._session.due_in(self.state == UP, now_ms) <= 0:
+            return self._take_helo(out, now_ms)
+        if self.state != UP:
+            return 0
+        if not (self._receiver.urgent and self._receiver.stashed):
+            i = self._sender.again()
+            if i < 0:
+                i = self._fill(now_ms)
+            if i >= 0:
+                return self._take_slot(i, out, now_ms)
+            if self._receiver.ack_in(now_ms) > 0 and self._idle_in(now_ms) > 0:
+                return 0
+        return self._take_null(out, now_ms)
+
+    def _fill(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Ask the client for a payload; return its slot, -1 if there is none."""
+        i = self._sender.free()
+        if i >= 0:
+            size = self._client.fill(self._sender.buffers[i], _HEAD, _HEAD + self.payload_max)
+            if size > 0:
+                self._sender.add(i, _HEAD + size, now_ms)
+                return i
+        return -1
+
+    def _take_slot(  # hot: tests/test_alloc.py
+        self, i: int, out: bytearray, now_ms: int
+    ) -> int:
+        packet = self._sender.buffers[i]
+        packet[0] = self._byte0
+        packet[1] = _RELIABLE | _LIMPET
+        packet[3] = self._receiver.expected
+        self._sender.sent(i, now_ms)
+        if not self._receiver.stashed:
+            self._receiver.told()
+        self._sent_at = now_ms
+        i = self._sender.sizes[i]
+        return self._seal(out, packet, i)
+
+    def _take_null(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Build a null frame: the ack, and which later frames are here."""
+        packet = self._packet
+        packet[0] = self._byte0
+        packet[1] = _NULL
+        packet[2] = self._receiver.expected
+        size = _NULL_ACK + 1
+        if self._receiver.stashed:
+            packet[3] = self._slots
+            size = self._receiver.bitmap(packet, _NULL_ACK + 2)
+        self._receiver.told()
+        self.stats.count("acks_sent")
+        self._sent_at = now_ms
+        return self._seal(out, packet, size)
+
+    def _seal(
+        self, out: bytearray, packet: bytearray, size: int
+    ) -> int:  # hot: tests/test_alloc.py
+        self.stats.count("tx_frames")
+        return seal(out, 0, packet, size, self._session.start_out)
+
+    def _take_helo(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        # Behind a delimiter of its own: what was cut off on the line before does not spoil it.
+        self.stats.count("tx_frames")
+        self.stats.count("helo_sent")
+        out[0] = 0
+        self._packet[0] = self._byte0
+        now_ms = self._session.write(self._packet, self.state == UP, now_ms)
+        return 1 + seal(out, 1, self._packet, now_ms, _HELO_START)
+
+    # Timers.
+
+    def _idle_in(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Return ms until a keep-alive is due."""
+        return self._keep_ms - ticks_diff(now_ms, self._sent_at)
+
+    def poll(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Run the timers; return ms until the link next needs take() or poll(), 0 = now."""
+        if self._closed:
+            return MS_MAX
+        wait = self.silence_ms - ticks_diff(now_ms, self._heard_at)
+        if self.state == UP and wait < 0:
+            self._session.begin(now_ms)
+            self._end()
+        if self.state != UP:
+            return max(0, self._session.due_in(False, now_ms))
+        if self._session.due_in(True, now_ms) <= 0:
+            return 0
+        if self._sender.free() >= 0 and self._client.ready():
+            return 0
+        wait = min(wait + 1, self._idle_in(now_ms), self._receiver.ack_in(now_ms))
+        return max(0, min(wait, self._sender.expire(now_ms)))

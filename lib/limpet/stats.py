@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The counters of one link, the same whatever carries it.
+
+Rules: counting never raises and never allocates; a counter stops just below 2**30 instead of
+wrapping. What is counted here has been dealt with; nobody has to act on it.
+"""
+
+from .port import const
+
+_MAX = const(0x3FFFFFFF)
+
+
+class Stats:
+    """One link's counters, by name."""
+
+    rx_bytes: int  # bytes that the driver has read
+    tx_bytes: int  # bytes that the driver has written
+    device_lost: int  # times that the device disappeared
+    rx_frames: int  # frames that were right and of this session, HELO included
+    tx_frames: int  # frames built, HELO included
+    rx_bad: int  # no legal COBS, wrong check, malformed, or another session's
+    rx_overlong: int  # runs of bytes without a delimiter that no frame can have
+    rx_duplicate: int  # reliable frames that had come before
+    rx_unknown: int  # right frames that nobody here serves
+    tx_retransmit: int  # reliable frames sent once more
+    tx_timeout: int  # of these: a timer ran out, instead of a later frame being acknowledged
+    acks_sent: int  # null frames sent: acks and keep-alives
+    helo_sent: int
+    helo_received: int
+    helo_refused: int  # from a twin, with another protocol version, or our own echo
+    sessions: int  # sessions begun
+    events_lost: int  # Tile Event Packets dropped because nobody took them
+
+    def __init__(self) -> None:
+        for name in NAMES:
+            setattr(self, name, 0)
+
+    def count(self, name: str) -> None:  # hot: tests/test_alloc.py
+        """Add one to the counter `name`."""
+        n = getattr(self, name)
+        if n < _MAX:
+            setattr(self, name, n + 1)
+
+
+NAMES = (
+    "rx_bytes tx_bytes device_lost rx_frames tx_frames rx_bad rx_overlong rx_duplicate rx_unknown "
+    "tx_retransmit tx_timeout acks_sent helo_sent helo_received helo_refused sessions events_lost"
+).split()
