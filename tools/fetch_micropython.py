@@ -196,9 +196,9 @@ def main() -> None:
     for bits, command in ((32, options.vm32), (64, options.vm64)):
         if command:
             path = shutil.which(command)
-            if path is None:
+            if path is None or Path(path).resolve() == vms.launcher(bits).resolve():
                 name = "MICROPYTHON32" if bits == 32 else "MICROPYTHON"
-                raise Trouble(f"{command} is no program: {name}= must name one.")
+                raise Trouble(f"{command} is no program of its own: {name}= must name one.")
             text = _NAMED.format(command=shlex.quote(str(Path(path).absolute())))
             if not current(bits, text):
                 install(bits, text)

@@ -47,7 +47,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "limpet/transport/pump",
         "limpet/transport/uart",
     ),
-    "limpet": ("limpet/context", "limpet/limpet", "limpet/outbox", "limpet/record"),
+    "limpet": (
+        "limpet/context",
+        "limpet/inbox",
+        "limpet/limpet",
+        "limpet/outbox",
+        "limpet/record",
+    ),
     "other": (
         "limpet/__init__",
         "limpet/aio",
