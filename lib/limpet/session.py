@@ -183,10 +183,10 @@ class Session:
         if epoch != self._theirs:
             self._theirs = epoch
             self._step = 0
-            if up or epoch == self._mine:
+            if up or not self._mine or epoch == self._mine:
                 self._mine = self._fresh()
             self._candidate = check_start(epoch, self._mine)
-        if echo != self._mine:
+        if not echo or echo != self._mine:
             self._answer = _OFFER
             return IGNORED
         if flags & _NEED:

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Limpet: a message bus for boards, the same under MicroPython and CPython.
+
+    from limpet import Bus
+    from limpet.transport.uart import UARTDriver
+
+README.md is the way in; docs/guarantees.md says what is promised.
+"""
+
+from .bus import Bus
+from .errors import (
+    AlreadyBound,
+    BadName,
+    BusError,
+    Closed,
+    NameTooLong,
+    NoReplier,
+    NoReply,
+    NoReplyRoom,
+    NoSlot,
+    NotBound,
+    NotExpected,
+    NotThatReplier,
+    QueueFull,
+    TableFull,
+    TooLarge,
+    WouldDeadlock,
+)
+from .ksock import LATER, Ksock
+from .message import Message, MessageView
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LATER",
+    "AlreadyBound",
+    "BadName",
+    "Bus",
+    "BusError",
+    "Closed",
+    "Ksock",
+    "Message",
+    "MessageView",
+    "NameTooLong",
+    "NoReplier",
+    "NoReply",
+    "NoReplyRoom",
+    "NoSlot",
+    "NotBound",
+    "NotExpected",
+    "NotThatReplier",
+    "QueueFull",
+    "TableFull",
+    "TooLarge",
+    "WouldDeadlock",
+]

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Waiting with asyncio, on both VMs: the only file of the library with `await`.
+
+Rules: as everywhere, whoever waits pumps: serve() does it for all; where it is not running, recv() and call() do
+it themselves. All of it is for tasks of one event loop.
+"""
+
+from .ksock import DEADLINE_MS, Ksock
+from .message import Message
+from .port import ticks_ms
+from .ticks import MS_MAX, ticks_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .bus import Bus
+    from .hot import Data
+
+
+async def serve(bus: "Bus") -> None:
+    """Pump until bus.stop(). Only one may run."""
+    runner = bus.runner
+    if runner.serving:
+        raise RuntimeError("serve() is running already")
+    runner.serving = True
+    runner.stopped = False
+    try:
+        while not runner.stopped:
+            await _turn(bus, MS_MAX)
+    finally:
+        runner.serving = False
+        bus.waiter.wake()  # who relied on it goes on alone
+
+
+async def _turn(bus: "Bus", left_ms: int) -> None:
+    with bus.waiter.lock:
+        due = bus.runner.turn()
+    due = min(due, left_ms)
+    await bus.waiter.wait_async(None if due >= MS_MAX else due, bus.runner.writing())
+
+
+async def wait(bus: "Bus", ready: "Callable[[], bool]", timeout_ms: "int | None") -> bool:
+    """Wait until ready(); False if the time ran out first."""
+    start = ticks_ms()
+    while not ready():
+        left = MS_MAX
+        if timeout_ms is not None:
+            left = timeout_ms - ticks_diff(ticks_ms(), start)
+            if left <= 0:
+                return False
+        if bus.runner.serving:
+            await bus.waiter.wait_async(None if left >= MS_MAX else left, False)
+        else:
+            await _turn(bus, left)
+    return True
+
+
+class AsyncKsock:
+    """A Ksock whose waiting calls are awaited; everything else is on `ks.sync`, the Ksock itself."""
+
+    def __init__(self, ksock: Ksock) -> None:
+        self.sync = ksock
+        self.id = ksock.id
+        # Calls that do not wait are the same.
+        self.bind = ksock.bind
+        self.unbind = ksock.unbind
+        self.listener = ksock.listener
+        self.replier = ksock.replier
+        self.announce = ksock.announce
+        self.request = ksock.request
+        self.reply = ksock.reply
+        self.close = ksock.close
+        ksock.hot.queue.watch = ksock.bus.waiter
+
+    async def recv(self, timeout_ms: "int | None" = None) -> "Message | None":
+        """Return the next message; None when timeout_ms have passed without one, or it was closed."""
+        ks = self.sync
+        queue = ks.hot.queue
+        await wait(ks.bus, lambda: queue.count > 0 or ks.hot.closed, timeout_ms)
+        return ks.next()
+
+    async def call(
+        self,
+        name: str,
+        data: "Data | str" = b"",
+        deadline_ms: "int | None" = DEADLINE_MS,
+        to: int = 0,
+    ) -> Message:
+        """Send a request and wait for its end; as Ksock.call, several tasks may at once."""
+        ks = self.sync
+        serial = ks.request(name, data, deadline_ms, to)
+        queue = ks.hot.queue
+        await wait(ks.bus, lambda: queue.find_answer(serial) >= 0 or ks.hot.closed, None)
+        return ks.take_answer(serial, name)
+
+    def __aiter__(self) -> "AsyncKsock":
+        return self
+
+    async def __anext__(self) -> Message:
+        message = await self.recv()
+        if message is None:
+            raise StopAsyncIteration
+        return message

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+"""The bus: the one ordered place where messages are exchanged, inside one process or board.
+
+Rules: this file joins the parts and holds what belongs to all of them (names, Ksocks, the node's identity,
+the poll). Sends are in hot.py, the life of a request in answers.py, who pumps in run.py. Everything is
+sized by the constructor; a full table refuses with an error that says which.
+"""
+
+from . import names
+from .answers import Answers
+from .bindings import Binding, Bindings, Name
+from .errors import AlreadyBound, Closed, NotBound, TableFull, error
+from .hot import Hot
+from .ksock import Ksock
+from .limpet import Limpet
+from .port import Waiter, crc16, entropy, unique_id
+from .queue import Queue
+from .rand import Random
+from .run import Runner
+from .slots import Pool
+from .status import GONE_AWAY, IGNORED, UNBOUND
+from .ticks import MS_MAX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from typing import Any
+
+    from .aio import AsyncKsock
+    from .run import Driver
+
+
+def node_id(identity: bytes) -> int:
+    """Return the 30-bit node id that stands for `identity`, never 0."""
+    size = len(identity)
+    high = crc16(identity, 0, size, 0xFFFF) & 0x7FFF
+    return high << 15 | crc16(identity, 0, size, 0x1D0F) & 0x7FFF or 1
+
+
+class Bus:
+    """A bus. All arguments are sizes or identity, and are fixed.
+
+    slot_count: messages that the bus holds, with the answers kept for requests that are out; slot_size: bytes
+    of the largest message; queue_size: messages that one Ksock's queue takes; ksock_count, name_count,
+    binding_count: limits of those tables. node: an id (int), a name of letters and digits, or None: made
+    from the machine's or board's unique id. seed: of the bus's randomness; None: from the platform.
+    """
+
+    def __init__(
+        self,
+        slot_count: int = 32,
+        slot_size: int = 128,
+        queue_size: int = 16,
+        ksock_count: int = 32,
+        name_count: int = 256,
+        binding_count: int = 256,
+        node: "int | str | None" = None,
+        seed: "int | None" = None,
+    ) -> None:
+        for what, value in (("slot_count", slot_count), ("queue_size", queue_size)):
+            if value < 1:
+                raise ValueError(f"{what} is {value}, at least 1 is needed")
+        if not 1 <= slot_size <= 0xFFFF:
+            raise ValueError(f"slot_size is {slot_size}, 1 to 65535 are possible")
+        self.node = _node(node)
+        self.random = Random(entropy() if seed is None else seed)
+        self.epoch = self.random.next() or 1  # a new one at each start of the bus
+        self.slot_size = slot_size
+        self.queue_size = queue_size
+        self.ksock_count = ksock_count
+        self.pool = Pool(slot_count, slot_size)
+        self.answers = Answers(self.pool)
+        self.bindings = Bindings(name_count, binding_count)
+        self.waiter = Waiter()
+        self.answers.watch = self.waiter
+        self.ksocks: "list[Ksock]" = []
+        self.limpets: "list[Limpet]" = []
+        self.runner = Runner(self)
+        self._ksock_id = 0
+
+    # Names and Ksocks
+
+    def name(self, text: str) -> Name:
+        """Return the Name to send under, for the hot layer; it stays right for the life of the bus.
+
+        Raises BadName, NameTooLong, or TableFull when name_count are known. Context: the bus's thread.
+        """
+        name = self.find_name(text)
+        name.kept = True
+        return name
+
+    def find_name(self, text: str) -> Name:
+        """Return the Name for one send; as name(), but the table may forget it later."""
+        name = self.bindings.known(text)
+        if name is None:
+            code = names.check(text, False)
+            if code:
+                raise error(code, f"{text!r} is no name: words of letters and digits after '$.'")
+            name = self.bindings.name(text)
+            if name is None:
+                raise TableFull(f"all {self.bindings.name_count} names (name_count) are in use")
+        return name
+
+    def ksock(self, queue_size: "int | None" = None) -> Ksock:
+        """Open a connection to the bus. Raises TableFull when ksock_count are open."""
+        with self.waiter.lock:
+            ksock = Ksock(self, self.open_hot(queue_size or self.queue_size))
+            self.ksocks.append(ksock)
+            return ksock
+
+    def async_ksock(self, queue_size: "int | None" = None) -> "AsyncKsock":
+        """Open a connection whose waiting calls are awaited."""
+        from .aio import AsyncKsock
+
+        return AsyncKsock(self.ksock(queue_size))
+
+    def open_hot(self, queue_size: int) -> Hot:
+        """Open the hot side of a Ksock (used by ksock() and by limpets)."""
+        if len(self.pool.queues) >= self.ksock_count:
+            raise TableFull(f"all {self.ksock_count} Ksocks (ksock_count) are open")
+        self._ksock_id += 1
+        queue = Queue(self.pool, self._ksock_id, queue_size)
+        self.pool.queues.append(queue)
+        return Hot(self.pool, self.answers, queue)
+
+    def close_hot(self, hot: Hot) -> None:
+        """Close the hot side: every request that it held ends, every slot comes back."""
+        queue = hot.queue
+        hot.release()
+        hot.closed = True
+        self.answers.forget_asker(queue)
+        self.answers.end_unread(queue, None, GONE_AWAY)
+        for binding in self.bindings.of(queue):
+            self.bindings.remove(binding)
+        while queue.count:
+            slot = queue.remove(0)
+            if queue.binding is None:
+                slot.held -= 1
+            self.pool.put(slot)
+        self.answers.end_read(queue, IGNORED)
+        self.pool.queues.remove(queue)
+
+    def bind(self, hot: Hot, text: str, replier: bool, proxy: bool = False) -> Binding:
+        """Bind a Ksock's queue to a name or pattern; the calls on a Ksock come here."""
+        if hot.closed:
+            raise Closed("this Ksock is closed")
+        code = names.check(text, True)
+        if code:
+            raise error(code, f"{text!r} can't be bound: words after '$.', the last may be * or %")
+        binding = Binding(text, hot.queue, replier, proxy)
+        code = self.bindings.add(binding)
+        if code == -AlreadyBound.code:
+            raise AlreadyBound(f"there is a replier for {text} on this bus already")
+        if code:
+            raise TableFull(f"all {self.bindings.binding_count} bindings (binding_count) are in use")
+        return binding
+
+    def unbind(self, hot: Hot, text: str, replier: bool, code: int = UNBOUND) -> None:
+        """Remove the newest such binding and just the messages that it brought.
+
+        Unread requests among them end in the status `code`. Raises NotBound.
+        """
+        queue = hot.queue
+        binding = self.bindings.find(queue, text, replier)
+        if binding is None:
+            raise NotBound(f"{text} is not bound here" + (" as replier" if replier else ""))
+        self.answers.end_unread(queue, binding, code)
+        i = 0
+        while i < queue.count:
+            if queue.binding_at(i) is binding:
+                self.pool.put(queue.remove(i))
+                queue.add_missed(i, queue.missed)
+            else:
+                i += 1
+        self.bindings.remove(binding)
+
+    # Time
+
+    def poll(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Run what is due (deadlines, links); return ms until the next thing is, at most MS_MAX.
+
+        now_ms: port.ticks_ms() or a test's clock, wraps at 2**30. Cost: O(links) when nothing is due.
+        """
+        due = self.answers.poll(now_ms)
+        for limpet in self.limpets:
+            due = min(due, limpet.poll(now_ms))
+        return min(due, MS_MAX)
+
+    # Links, and who runs the bus: see run.py
+
+    def join(
+        self,
+        driver: "Driver",
+        allow: "Iterable[str] | None" = None,
+        deny: "Iterable[str]" = (),
+        direction: int = 0,
+        window: int = 8,
+        silence_ms: "int | None" = None,
+    ) -> Limpet:
+        """Give a driver to the bus: a link to one neighbour, and the limpet that joins both buses.
+
+        allow, deny: names or patterns that may pass (None: all) or may not. direction: the side of the tile,
+        0..7. silence_ms: how long the neighbour may be silent; None: 3000 below 115200 baud, else 1000.
+        """
+        if silence_ms is None:
+            silence_ms = 3000 if 0 < driver.baud < 115200 else 1000
+        with self.waiter.lock:
+            limpet = Limpet(self, allow, deny, direction, window, silence_ms)
+            try:
+                self.runner.add(driver, limpet)  # opens the device, which may fail
+            except OSError:
+                self.close_hot(limpet.hot)
+                raise
+            self.limpets.append(limpet)
+            return limpet
+
+    def every(self, period_ms: int, function: "Callable[[], object]") -> None:
+        """Call `function` each `period_ms` while somebody pumps the bus; a missed turn is left out."""
+        self.runner.every(period_ms, function)
+
+    def run(self) -> None:
+        """Pump until stop(): what a board does, and what start() does in its thread."""
+        self.runner.run()
+
+    def start(self) -> None:
+        """Pump in a thread of its own (CPython); other threads then use the calls on Ksocks only."""
+        self.waiter.start(self.run)
+
+    def stop(self) -> None:
+        """End run() or serve() at its next turn, from any thread."""
+        self.runner.stop()
+
+    def serve(self) -> "Coroutine[Any, Any, None]":
+        """Pump as an asyncio task: `await bus.serve()`."""
+        from .aio import serve
+
+        return serve(self)
+
+    def wait_for_replier(self, text: str, timeout_ms: "int | None" = None) -> None:
+        """Wait until a request with that name would find a replier, here or behind a link.
+
+        Raises NoReplier after timeout_ms, with what is wrong with the links, WouldDeadlock in a handler.
+        """
+        code = names.check(text, False)
+        if code:
+            raise error(code, f"{text!r} is no name")
+        self.runner.wait_for_replier(text, timeout_ms)
+
+    def close(self) -> None:
+        """Close all Ksocks and links; requests end, drivers are given back."""
+        self.runner.close()
+        for limpet in self.limpets:
+            limpet.close()
+        for ksock in list(self.ksocks):
+            ksock.close()
+
+    def __enter__(self) -> "Bus":
+        return self
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        self.close()
+
+
+def _node(node: "int | str | None") -> int:
+    if node is None:
+        return node_id(unique_id())
+    if isinstance(node, str):
+        if names.check("$." + node, False) or "." in node:
+            raise ValueError(f"node {node!r}: a node's name is letters and digits")
+        return node_id(node.encode())
+    if not 0 < node < 1 << 30:
+        raise ValueError(f"node {node}: a node id is 1 to 2**30 - 1")
+    return node

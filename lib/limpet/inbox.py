@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""What a limpet hears: the far side's bindings, requests and announcements, answers to what it sent on.
+
+Rules: nothing from the wire raises. A record that breaks the format is dropped and counted; a request that can't
+be sent here is answered with the errno (outbox.refuse), so it always ends. Messages keep the id they have
+at home: the far node and its number.
+"""
+
+from . import names, record
+from .context import ReceiveContexts
+from .errors import EADDRNOTAVAIL, EMSGSIZE, BusError
+from .outbox import CONTEXT_COUNT, Ticket
+from .port import const
+from .record import Cursor
+from .status import CODE_MAX, FAILED, LINK_LOST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .bindings import Name
+    from .limpet import Limpet
+
+_MASK = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
+_ERRNO_MAX = const(199)
+
+
+class Inbox:
+    """The receiving side of a limpet."""
+
+    def __init__(self, limpet: "Limpet") -> None:
+        self.contexts = ReceiveContexts(CONTEXT_COUNT)
+        self._limpet = limpet
+        self._hot = limpet.hot
+        self._answers = limpet.bus.answers
+        self._bindings = limpet.bus.bindings
+        self._cursor = Cursor()
+        self._last_serial = 0
+        self._context = 0  # of the record at hand
+
+    def reset(self) -> None:
+        """Begin anew: a session has ended or begun."""
+        self.contexts.reset()
+        self._last_serial = 0
+
+    def receive(self, buf: bytearray, start: int, end: int) -> None:  # hot: tests/test_alloc.py
+        """Take the records of one frame."""
+        cursor = self._cursor
+        cursor.over(buf, start, end)
+        while cursor.i < end and not cursor.bad:
+            start = cursor.get()
+            if start & record.LENGTH:
+                size = cursor.get()
+                if size > end - cursor.i:
+                    break
+                cursor.end = cursor.i + size
+            self._take(start)
+            cursor.i = cursor.end
+            cursor.end = end
+            if cursor.bad:  # the next record begins where this one says it ends
+                cursor.bad = False
+                self._limpet.stats.bad += 1
+        if cursor.i < end:
+            self._limpet.stats.bad += 1
+
+    def _take(self, head: int) -> None:  # hot: tests/test_alloc.py
+        kind = head & record.KIND
+        if kind == record.ANNOUNCEMENT:
+            self._announcement()
+        elif kind == record.REQUEST:
+            self._request(head & record.DEADLINE)
+        elif kind == record.ANSWER:
+            self._answer(head & record.STATUS)
+        else:
+            self._control(head & record.OPERATION)
+
+    def _stage(self) -> None:  # hot: tests/test_alloc.py
+        # Read context and number; from here to _unstage() the Ksock sends in the far sender's name.
+        self._context = self._cursor.get()
+        # Below zero first: the sum of two 30-bit numbers is no small int on a board.
+        delta = self._cursor.get_varint() - _HALF
+        self._last_serial = (self._last_serial - _HALF + delta) & _MASK
+
+    def _sign(self) -> None:  # hot: tests/test_alloc.py
+        hot = self._hot
+        hot.net = self._limpet.link.peer_node
+        hot.serial = self._last_serial
+        hot.sender = self.contexts.sender(self._context)
+        hot.offset = self._cursor.i
+
+    def _unsign(self) -> None:  # hot: tests/test_alloc.py
+        self._hot.net = self._hot.offset = 0
+
+    def _announcement(self) -> None:  # hot: tests/test_alloc.py
+        self._stage()
+        if self._cursor.bad:
+            return
+        name = self.contexts.name(self._context)
+        if name is None:
+            self._limpet.stats.filtered += 1
+            return
+        self._limpet.stats.announcements_received += 1
+        self._sign()
+        if self._hot.announce(name, self._cursor.buf, self._cursor.left()) < 0:
+            self._limpet.stats.dropped += 1
+        self._unsign()
+
+    def _request(self, timed: int) -> None:  # hot: tests/test_alloc.py
+        self._stage()
+        tag = self._cursor.get()
+        deadline_ms = self._cursor.get_varint() if timed else None
+        if self._cursor.bad:
+            return
+        self._limpet.stats.requests_received += 1
+        name = self.contexts.name(self._context)
+        if name is None:
+            self._limpet.outbox.refuse(tag, EADDRNOTAVAIL)
+            return
+        self._sign()
+        self._hot.cookie = self._limpet.generation << 8 | tag
+        tag = self._send(name, deadline_ms)
+        self._unsign()
+        if tag < 0:
+            self._limpet.outbox.refuse(self._hot.cookie & 0xFF, -tag)
+        self._hot.cookie = 0
+
+    def _send(self, name: "Name", deadline_ms: "int | None") -> int:  # hot: tests/test_alloc.py
+        return self._hot.request(name, self._cursor.buf, self._cursor.left(), 0, deadline_ms)
+
+    def _answer(self, is_status: int) -> None:  # hot: tests/test_alloc.py
+        tag = self._cursor.get()
+        tickets = self._limpet.outbox.tickets
+        if self._cursor.bad or tag >= len(tickets) or not tickets[tag].used:
+            self._limpet.stats.late += 1
+            return
+        self._limpet.stats.answers_received += 1
+        ticket = tickets[tag]
+        ticket.used = False
+        if is_status:
+            self._status(ticket)
+        else:
+            self._reply(ticket)
+        ticket.answer = None
+
+    def _reply(self, ticket: Ticket) -> None:  # hot: tests/test_alloc.py
+        self._stage()
+        self._sign()
+        code = self._hot.reply(ticket, self._cursor.buf, self._cursor.left())
+        self._unsign()
+        if code == -EMSGSIZE:  # it ran, but the reply fits no slot here
+            self._hot.fail(ticket, b"EMSGSIZE")
+        elif code < 0:
+            self._limpet.stats.late += 1
+
+    def _status(self, ticket: Ticket) -> None:
+        cursor = self._cursor
+        code = cursor.get()
+        errno = cursor.get()
+        if not self._hot.is_open(ticket) or ticket.answer is None:
+            self._limpet.stats.late += 1
+        elif code == FAILED:
+            self._hot.fail(ticket, bytes(cursor.buf[cursor.i : cursor.end]))
+        elif 0 < code <= CODE_MAX:
+            self._answers.end(ticket.answer, code, min(errno, _ERRNO_MAX))
+        else:  # a status that this version does not know: nothing can be concluded
+            self._answers.end(ticket.answer, LINK_LOST)
+            cursor.bad = True
+
+    # Contexts and bindings (first use: these may allocate)
+
+    def _control(self, operation: int) -> None:
+        if operation == record.CONTEXT:
+            self._assign()
+        elif record.LISTEN <= operation <= record.UNREPLY:
+            self._bind(operation)
+        else:
+            self._limpet.stats.bad += 1
+
+    def _text(self) -> str:
+        # The rest of the record as a name, "" if it is no text.
+        cursor = self._cursor
+        try:
+            return "$." + bytes(cursor.buf[cursor.i : cursor.end]).decode("ascii")
+        except (ValueError, UnicodeError):
+            return ""
+
+    def _assign(self) -> None:
+        index = self._cursor.get()
+        sender = self._cursor.get_varint()
+        text = self._text()
+        if self._cursor.bad or names.check(text, False):
+            self._cursor.bad = True
+            self.contexts.assign(index, None, 0)
+            return
+        name = self._bindings.name(text) if self._limpet.permits(text) else None
+        if not self.contexts.assign(index, name, sender):
+            self._cursor.bad = True
+
+    def _bind(self, operation: int) -> None:
+        text = self._text()
+        if names.check(text, True):
+            self._cursor.bad = True
+            return
+        if not names.is_wildcard(text) and not self._limpet.permits(text):
+            self._limpet.stats.filtered += 1
+            return
+        replier = operation >= record.REPLY
+        try:
+            if operation == record.LISTEN or operation == record.REPLY:
+                self._limpet.bind(text, replier)
+            else:
+                self._limpet.unbind(text, replier)
+        except BusError:
+            self._limpet.stats.refused += 1

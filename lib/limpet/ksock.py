@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""The comfortable layer of a Ksock: names as text, messages as objects, errors as exceptions, waiting.
+
+Rules: it only wraps the hot layer, so both behave alike. Calls lock the bus, which costs nothing on a board
+and lets other threads of a host use them beside bus.start(). A call that waits pumps the bus if nobody
+else does, and is refused inside a handler (WouldDeadlock). Data is bytes or str (sent as UTF-8).
+"""
+
+from .errors import EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, ETIMEDOUT, Closed, NoReply, error
+from .message import Message, MessageView
+from .port import print_exception
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    from .bus import Bus
+    from .hot import Data, Hot
+
+    F = TypeVar("F", bound=Callable[[Message], object])
+
+# What a replier's handler returns when it will call ks.reply(msg, data) itself, later.
+LATER = object()
+
+DEADLINE_MS = 5000
+
+
+def encode(data: "Data | str") -> "Data":
+    """Return the bytes to send for `data`."""
+    if isinstance(data, str):
+        return data.encode()
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"data is bytes or str, not {type(data).__name__}")
+    return data
+
+
+def no_reply(message: Message, text: str) -> NoReply:
+    """Return the exception for a request that ended in a status."""
+    late = message.name.endswith(".Expired") or message.name.endswith(".Overdue")
+    e = NoReply(f"{text}: {message.name}, executed: {message.executed}", ETIMEDOUT if late else 0)
+    e.status = message.name
+    e.executed = message.executed
+    e.data = message.data
+    return e
+
+
+class Ksock:
+    """A connection to a bus, made by bus.ksock(); `hot` is its hot layer, `id` its number."""
+
+    def __init__(self, bus: "Bus", hot: "Hot") -> None:
+        self.bus = bus
+        self.hot = hot
+        self.id = hot.queue.id
+        self.handled = 0  # bindings with a handler
+        self._lock = bus.waiter.lock
+        self._view = MessageView()
+
+    # Binding
+
+    def bind(self, name: str, replier: bool = False) -> None:
+        """Listen to a name or pattern, or become its replier.
+
+        Raises BadName, NameTooLong, AlreadyBound (replier only), TableFull, Closed.
+        """
+        with self._lock:
+            self.bus.bind(self.hot, name, replier)
+
+    def unbind(self, name: str, replier: bool = False) -> None:
+        """Undo the newest such bind; unread requests that it brought end in Replier.Unbound."""
+        with self._lock:
+            binding = self.bus.bindings.find(self.hot.queue, name, replier)
+            self.bus.unbind(self.hot, name, replier)
+            if binding is not None and binding.handler is not None:
+                self.handled -= 1
+
+    def listener(self, name: str) -> "Callable[[F], F]":
+        """Decorator: bind the function as a listener; it is called with each Message."""
+        return self._handler(name, False)
+
+    def replier(self, name: str) -> "Callable[[F], F]":
+        """Decorator: make the function the replier: called with the Message, returns the reply's data.
+
+        None sends an empty reply, LATER none yet: ks.reply(msg, data) follows. When it raises, the request
+        ends in Replier.Failed, with the exception's name as data, and the bus goes on.
+        """
+        return self._handler(name, True)
+
+    def _handler(self, name: str, replier: bool) -> "Callable[[F], F]":
+        def bind(function: "F") -> "F":
+            with self._lock:
+                self.bus.bind(self.hot, name, replier).handler = function
+                self.handled += 1
+            return function
+
+        return bind
+
+    # Sending
+
+    def announce(self, name: str, data: "Data | str" = b"") -> int:
+        """Send an announcement; returns its number. Raises BadName, TooLarge, NoSlot, Closed."""
+        with self._lock:
+            sent = self.hot.announce(self.bus.find_name(name), encode(data))
+        if sent < 0:
+            raise error(sent, f"announcement {name} not sent")
+        return sent
+
+    def request(
+        self,
+        name: str,
+        data: "Data | str" = b"",
+        deadline_ms: "int | None" = DEADLINE_MS,
+        to: int = 0,
+    ) -> int:
+        """Send a request and return its number; its reply or status comes as a message, `in_reply_to` it.
+
+        Raises BadName, TooLarge, Closed; NoReplier, QueueFull, NoReplyRoom, NotThatReplier.
+        """
+        with self._lock:
+            self.bus.answers.now_ms = self.bus.runner.now()  # a deadline counts from now
+            sent = self.hot.request(
+                self.bus.find_name(name), encode(data), -1, 0, deadline_ms, to
+            )
+        if sent < 0:
+            raise error(sent, f"request {name} not sent")
+        return sent
+
+    def reply(self, request: Message, data: "Data | str" = b"") -> None:
+        """Answer a request that this Ksock has read. Raises TooLarge, NotExpected, NoReplier, Closed."""
+        with self._lock:
+            code = self.hot.reply(request, encode(data))
+        if code < 0:
+            raise error(code, f"reply to {request.name} not sent")
+
+    def call(
+        self,
+        name: str,
+        data: "Data | str" = b"",
+        deadline_ms: "int | None" = DEADLINE_MS,
+        to: int = 0,
+    ) -> Message:
+        """Send a request and wait for its end; returns the reply.
+
+        Raises NoReply (with `status` and `executed`) for everything that can happen once the arguments are
+        right, a refused send included.
+        """
+        runner = self.bus.runner
+        runner.check_may_wait()
+        serial = self.request(name, data, deadline_ms, to)
+        hot = self.hot
+        runner.wait(lambda: hot.queue.find_answer(serial) >= 0 or hot.closed, None, hot.queue)
+        return self.take_answer(serial, name)
+
+    def take_answer(self, serial: int, name: str) -> Message:
+        """Take the answer to request `serial`, which has come; raise NoReply if it is a status."""
+        with self._lock:
+            index = self.hot.queue.find_answer(serial)
+            if index < 0:
+                raise Closed("the Ksock was closed during the call")
+            self.hot.take_at(index, self._view)
+            message = Message(self._view)
+            self.hot.release()
+        if message.kind == "status":
+            raise no_reply(message, name)
+        return message
+
+    # Reading
+
+    def next(self) -> "Message | None":
+        """Return the next message, None if there is none now."""
+        with self._lock:
+            if self.hot.take(self._view) == -EAGAIN:
+                return None
+            message = Message(self._view)
+            self.hot.release()
+            return message
+
+    def wait_for_msg(self, timeout_ms: "int | None" = None) -> "Message | None":
+        """Wait for the next message; None when timeout_ms have passed without one."""
+        queue = self.hot.queue
+        self.bus.runner.wait(lambda: queue.count > 0 or self.hot.closed, timeout_ms, queue)
+        return self.next()
+
+    def messages(self, timeout_ms: "int | None" = None) -> "Iterator[Message]":
+        """Yield messages as they come; end when timeout_ms pass without one, or the Ksock closes."""
+        while True:
+            message = self.wait_for_msg(timeout_ms)
+            if message is None:
+                return
+            yield message
+
+    # What the runner calls
+
+    def dispatch(self) -> bool:
+        """Call the handlers of the messages that have one; returns True if there were any."""
+        queue = self.hot.queue
+        index = 0
+        turns = queue.count  # what handlers send to themselves waits for the next turn
+        called = False
+        while turns and index < queue.count:
+            turns -= 1
+            binding = queue.binding_at(index)
+            if binding is None or binding.handler is None:
+                index += 1
+                continue
+            self.hot.take_at(index, self._view)
+            message = Message(self._view)
+            self.hot.release()
+            self._handle(message, binding.handler)
+            called = True
+        return called
+
+    def _handle(self, message: Message, handler: "Callable[[Message], object]") -> None:
+        failure: "BaseException | None" = None
+        try:
+            result = handler(message)
+            if message.wants_reply and result is not LATER:
+                self._reply(message, b"" if result is None else encode(result))  # type: ignore[arg-type]
+        except Exception as e:
+            failure = e
+            print_exception(e)
+        except BaseException as e:  # an interrupt from the keyboard: end the request, then let it through
+            failure = e
+            raise
+        finally:
+            if failure is not None and message.wants_reply:
+                self.hot.fail(message, type(failure).__name__.encode())
+
+    def _reply(self, message: Message, data: "Data") -> None:
+        # A request that has ended meanwhile is no fault of the handler; the bus counts it as late.
+        code = self.hot.reply(message, data)
+        if code < 0 and code not in (-ECONNREFUSED, -EADDRNOTAVAIL):
+            raise error(code, f"reply to {message.name}")
+
+    def close(self) -> None:
+        """Close: requests that it was to answer end in statuses, its own are forgotten. Twice does no harm."""
+        with self._lock:
+            if not self.hot.closed:
+                self.bus.close_hot(self.hot)
+                self.bus.ksocks.remove(self)
+                self.handled = 0
+
+    def __enter__(self) -> "Ksock":
+        return self
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        self.close()

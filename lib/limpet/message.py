@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""What a reader gets: a MessageView (hot layer, reused) or a Message (its own copy).
+
+Rules: a view shows the slot itself, so it is right until its Ksock takes the next message. A Message owns
+its data and stays right. Both are tickets for the reply: `answer` with the id of the request, which
+Hot.reply compares, so an old ticket is refused and never answers somebody else's request.
+"""
+
+from . import status
+from .slots import ANNOUNCEMENT, REPLY, REQUEST, STATUS, Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .bindings import Binding
+
+_KINDS = ("announcement", "request", "reply", "status")
+
+__all__ = ("ANNOUNCEMENT", "REPLY", "REQUEST", "STATUS", "Message", "MessageView")
+
+
+class MessageView:
+    """A window on the message that a Ksock took last; made once by whoever reads.
+
+    `view[i]` is byte i of the data, `len(view)` its size; `data` is the slot's whole buffer.
+    """
+
+    def __init__(self) -> None:
+        self.slot: Slot = Slot(0)
+        self.data = self.slot.data
+        self.missed = 0  # copies lost just before this one
+        self.binding: "Binding | None" = None  # what brought it; None: an answer
+        self.answer: "Slot | None" = None  # the reply is ours to give
+        self.ticket_net = 0
+        self.ticket_serial = 0
+
+    def __getitem__(self, index: int) -> int:  # hot: tests/test_alloc.py
+        return self.data[index]
+
+    def __len__(self) -> int:  # hot: tests/test_alloc.py
+        return self.slot.size
+
+    @property
+    def size(self) -> int:  # hot: tests/test_alloc.py
+        """Bytes of data."""
+        return self.slot.size
+
+    @property
+    def kind(self) -> int:  # hot: tests/test_alloc.py
+        """ANNOUNCEMENT, REQUEST, REPLY or STATUS."""
+        return self.slot.kind
+
+    @property
+    def name(self) -> str:  # hot: tests/test_alloc.py
+        """The message's name (a kept object)."""
+        return self.slot.name.text
+
+    @property
+    def id_net(self) -> int:  # hot: tests/test_alloc.py
+        """The node that numbered the message, 0: this one."""
+        return self.slot.net
+
+    @property
+    def id_serial(self) -> int:  # hot: tests/test_alloc.py
+        """Its number there."""
+        return self.slot.serial
+
+    @property
+    def sender_net(self) -> int:  # hot: tests/test_alloc.py
+        """The node of the Ksock that sent it, 0: this one."""
+        return self.slot.sender_net
+
+    @property
+    def sender(self) -> int:  # hot: tests/test_alloc.py
+        """Id of the Ksock that sent it, there; 0: the bus."""
+        return self.slot.sender
+
+    @property
+    def flags(self) -> int:  # hot: tests/test_alloc.py
+        """The system half of the flags."""
+        return self.slot.flags
+
+    @property
+    def reply_serial(self) -> int:  # hot: tests/test_alloc.py
+        """Number of the request that a reply or status answers, 0: none."""
+        return self.slot.reply_serial
+
+    @property
+    def cookie(self) -> int:  # hot: tests/test_alloc.py
+        """Of an answer: what the asker had put into `hot.cookie` before the request."""
+        return self.slot.cookie
+
+    @property
+    def wants_reply(self) -> bool:  # hot: tests/test_alloc.py
+        """Is this Ksock to answer?"""
+        return self.answer is not None
+
+
+class Message:
+    """A received message with its own copy of the data; made by the comfortable layer.
+
+    kind: "announcement", "request", "reply" or "status"; id: (node, number), node 0 is this bus;
+    sender: (node, Ksock); in_reply_to: number of the request that it answers, else 0; missed: copies
+    lost just before this one.
+    """
+
+    def __init__(self, view: MessageView) -> None:
+        slot = view.slot
+        self.kind = _KINDS[slot.kind]
+        self.name = slot.name.text
+        self.data = bytes(slot.data[: slot.size])
+        self.id = (slot.net, slot.serial)
+        self.sender = (slot.sender_net, slot.sender)
+        self.in_reply_to = slot.reply_serial if slot.kind >= REPLY else 0
+        self.missed = view.missed
+        self.binding = view.binding
+        self.answer = view.answer
+        self.ticket_net = view.ticket_net
+        self.ticket_serial = view.ticket_serial
+
+    @property
+    def text(self) -> str:
+        """The data as text (UTF-8)."""
+        return self.data.decode()
+
+    @property
+    def wants_reply(self) -> bool:
+        """Is the Ksock that read it to answer?"""
+        return self.answer is not None
+
+    @property
+    def executed(self) -> str:
+        """Of a status: did the request run? "no", "yes" or "unknown"."""
+        return "yes" if self.kind == "reply" else status.executed(self.name)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name} {self.data!r} id={self.id} from={self.sender}>"

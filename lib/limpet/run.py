@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Who runs a bus: whoever waits, pumps.
+
+Rules: this is the only file of the library that reads the clock, and it sleeps only in the port's Waiter.
+step() is one turn: drivers move bytes, what is due is run, handlers are called. run(), a blocking call and
+serve() (aio.py) are loops around it. One thread pumps at a time; the others sleep until it wakes them.
+A call that waits inside a handler would wait for itself, and is refused.
+"""
+
+from .errors import NoReplier, WouldDeadlock
+from .port import print_exception, ticks_ms
+from .ticks import MS_MAX, ticks_add, ticks_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from .bus import Bus
+    from .limpet import Limpet
+    from .link import Link
+    from .port import Waiter
+    from .queue import Queue
+
+    class Driver(Protocol):
+        """What the runner needs of a driver (transport/pump.py)."""
+
+        baud: int
+        writing: bool
+
+        def attach(self, link: Link, waiter: Waiter) -> None: ...
+        def pump(self, now_ms: int) -> bool: ...
+        def due(self, now_ms: int) -> int: ...
+        def close(self) -> None: ...
+
+
+class _Timer:
+    def __init__(self, due: int, period_ms: int, function: "Callable[[], object]") -> None:
+        self.due = due
+        self.period_ms = period_ms
+        self.function = function
+
+
+class Runner:
+    """The turns of one bus."""
+
+    def __init__(self, bus: "Bus") -> None:
+        self.inside = False  # a handler is being called
+        self.serving = False  # serve() is at work
+        self.stopped = False
+        self._bus = bus
+        self._waiter = bus.waiter
+        self._drivers: "list[Driver]" = []
+        self._timers: "list[_Timer]" = []
+        self._pumping = False
+
+    def now(self) -> int:
+        """Return the time."""
+        return ticks_ms()
+
+    def add(self, driver: "Driver", limpet: "Limpet") -> None:
+        """Let a driver move the bytes of a limpet's link."""
+        driver.attach(limpet.link, self._waiter)
+        limpet.driver = driver
+        limpet.hot.queue.watch = self._waiter
+        self._drivers.append(driver)
+        self._waiter.wake()
+
+    def every(self, period_ms: int, function: "Callable[[], object]") -> None:
+        """See Bus.every."""
+        if period_ms < 1:
+            raise ValueError(f"period_ms is {period_ms}, at least 1 is needed")
+        with self._waiter.lock:
+            self._timers.append(_Timer(ticks_add(ticks_ms(), period_ms), period_ms, function))
+        self._waiter.wake()
+
+    def step(self, now_ms: int) -> int:
+        """Take one turn at the time now_ms; return the ms for which nothing else is due."""
+        moved = False
+        for driver in self._drivers:
+            if driver.pump(now_ms):
+                moved = True
+        due = self._bus.poll(now_ms)
+        for ksock in self._bus.ksocks:
+            if ksock.handled and ksock.hot.queue.count and self._guarded(ksock.dispatch):
+                moved = True
+        for timer in self._timers:
+            due = min(due, self._run_timer(timer, now_ms))
+        return 0 if moved else due
+
+    def writing(self) -> bool:
+        """Tell whether a driver has bytes that its device did not take yet."""
+        for driver in self._drivers:
+            if driver.writing:
+                return True
+        return False
+
+    def _guarded(self, function: "Callable[[], object]") -> object:
+        self.inside = True
+        try:
+            return function()
+        finally:
+            self.inside = False
+
+    def _run_timer(self, timer: _Timer, now_ms: int) -> int:
+        left = ticks_diff(timer.due, now_ms)
+        if left > 0:
+            return left
+        # What was missed is left out: turns stay on their grid and never come in a burst.
+        late = -left // timer.period_ms
+        timer.due = ticks_add(timer.due, (late + 1) * timer.period_ms)
+        try:
+            self._guarded(timer.function)
+        except Exception as e:
+            print_exception(e)
+        return ticks_diff(timer.due, now_ms)
+
+    def check_may_wait(self) -> None:
+        """Raise WouldDeadlock inside a handler."""
+        if self.inside and self._waiter.owned():
+            raise WouldDeadlock("a call that waits, inside a handler: use ks.request and a handler")
+
+    def wait(
+        self, ready: "Callable[[], bool]", timeout_ms: "int | None", queue: "Queue | None" = None
+    ) -> bool:
+        """Pump, or let the thread that pumps do it, until ready(); False if the time ran out first."""
+        self.check_may_wait()
+        start = ticks_ms()
+        mine = False
+        if queue is not None:
+            queue.watch = self._waiter
+        try:
+            while True:
+                with self._waiter.lock:
+                    if not self._pumping:
+                        self._pumping = mine = True
+                        self._waiter.own()
+                    due = self.turn() if mine else MS_MAX
+                    if ready():
+                        return True
+                left = MS_MAX
+                if timeout_ms is not None:
+                    left = timeout_ms - ticks_diff(ticks_ms(), start)
+                    if left <= 0:
+                        return False
+                due = min(due, left)
+                if due > 0:
+                    self._waiter.wait(None if due >= MS_MAX else due, mine and self.writing())
+        finally:
+            if mine:
+                self._pumping = False
+                self._waiter.disown()
+
+    def turn(self) -> int:
+        """Take a turn now, and wake who may have waited for it."""
+        due = self.step(ticks_ms())
+        if due == 0:
+            self._waiter.wake()  # something moved: others may have waited for it
+        return due
+
+    def run(self) -> None:
+        """See Bus.run."""
+        self.stopped = False
+        self.wait(lambda: self.stopped, None)
+
+    def stop(self) -> None:
+        """See Bus.stop."""
+        self.stopped = True
+        self._waiter.wake()
+
+    def wait_for_replier(self, text: str, timeout_ms: "int | None") -> None:
+        """See Bus.wait_for_replier."""
+        bindings = self._bus.bindings
+        if not self.wait(lambda: bindings.has_replier(text), timeout_ms):
+            raise NoReplier(self.no_replier(text, timeout_ms))
+
+    def no_replier(self, text: str, timeout_ms: "int | None") -> str:
+        """Return a sentence that says why there is no replier: what each link is doing."""
+        links = [limpet.describe() for limpet in self._bus.limpets]
+        return f"no replier for {text} within {timeout_ms} ms; " + ("; ".join(links) or "no links")
+
+    def close(self) -> None:
+        """Stop, and give the drivers back."""
+        self.stop()
+        for driver in self._drivers:
+            driver.close()
+        self._drivers = []
