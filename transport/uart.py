@@ -22,8 +22,8 @@ class UARTDriver(Driver):
 
     UARTDriver("/dev/ttyACM0"), UARTDriver("socket://host:7000") on a host; on a board
     UARTDriver(board.LINK) with LINK = {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}. Other
-    settings go to pyserial or machine.UART. Bus.join opens the device, or open() before that: both raise
-    OSError with a sentence on what to do.
+    settings go to pyserial or machine.UART. Bus.join opens the device, or open() before that:
+    both raise OSError with a sentence on what to do.
     """
 
     def __init__(

@@ -116,8 +116,9 @@ def _tell_end_from_nothing(fd: int) -> None:
 def _explained(port: str, e: Exception) -> OSError:
     """Return an OSError whose text says what is wrong with `port` and what to do."""
     number = e.args[0] if e.args and isinstance(e.args[0], int) else 0
-    if not number and isinstance(e.__context__, OSError):
-        number = e.__context__.errno or 0
+    cause = e.__context__  # pyserial does not always hand the number on
+    if not number and cause is not None and cause.args and isinstance(cause.args[0], int):
+        number = cause.args[0]
     if number == errno.ENOENT:
         found = ", ".join(sorted(p.device for p in list_ports.comports())) or "none"
         text = (

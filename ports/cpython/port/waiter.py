@@ -2,8 +2,8 @@
 """What a bus sleeps on: its streams, a time, and wake() from anywhere.
 
 Rule 1: a wake-up is never lost. wake() sets a flag for every thread that ever waited here; a wait
-takes its thread's flag and, if it was set, returns at once. So check, then wait: nothing that comes
-between is missed.
+takes its thread's flag and, if it was set, returns at once. So check, then wait: nothing
+that comes between is missed.
 Rule 2: while one thread is the pump (`own`), only that one sleeps on the streams; the others sleep
 until somebody calls wake().
 Rule 3: wake() neither blocks nor takes a lock, so a signal handler may call it. It writes one

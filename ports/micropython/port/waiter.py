@@ -15,6 +15,7 @@ from micropython import const
 
 _MASK = const(0x3FFFFFFF)
 _MP_STREAM_POLL = const(3)
+_EINVAL = const(22)
 _ENOSYS = const(38)
 _TICK_MS = const(2)  # the longest sleep of wait_async between two looks at the streams
 
@@ -26,9 +27,9 @@ class _Flag(io.IOBase):
         self.is_set = False
 
     def ioctl(self, request, arg):  # hot: tests/test_alloc.py
-        if request == _MP_STREAM_POLL and self.is_set:
-            return arg & select.POLLIN
-        return 0
+        if request != _MP_STREAM_POLL:
+            return -_EINVAL  # no file number either: 0 would be that of the standard input
+        return arg & select.POLLIN if self.is_set else 0
 
 
 class _Lock:
