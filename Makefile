@@ -66,6 +66,7 @@ compile: venv
 	$(RUN) tools/compile_all.py
 
 alloc: venv vm stage
+	$(RUN) tools/frames.py
 	$(RUN) tools/alloc.py
 
 size: venv vm

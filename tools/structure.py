@@ -218,18 +218,25 @@ def check_form(one: Source) -> list[str]:
     return problems
 
 
-def _functions(tree: ast.AST, prefix: str = "") -> list[tuple[str, int, int]]:
-    """Return (qualified name, line of the def, line of the body) of all functions."""
+def functions(tree: ast.AST, prefix: str = "") -> list[tuple[str, int, int, int]]:
+    """Return (qualified name, line of the def, line of the body, last line) of all functions."""
     found = []
     for node in ast.iter_child_nodes(tree):
         name = getattr(node, "name", "")
         inner = prefix
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.append((prefix + name, node.lineno, node.body[0].lineno))
+            last = node.end_lineno or node.lineno
+            found.append((prefix + name, node.lineno, node.body[0].lineno, last))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             inner = f"{prefix}{name}."
-        found += _functions(node, inner)
+        found += functions(node, inner)
     return found
+
+
+def module_of(one: Source) -> str:
+    """Return the dotted path of a file below limpet: "link", "transport.pump", "port"."""
+    stem = Path(one.path).stem
+    return ".".join(one.package.split(".")[1:] + ([] if stem == "__init__" else [stem]))
 
 
 def hot_functions(one: Source) -> tuple[list[str], list[str]]:
@@ -238,9 +245,7 @@ def hot_functions(one: Source) -> tuple[list[str], list[str]]:
     A name is the dotted path below limpet: "link.Link.take", "transport.pump.Driver.pump",
     "port.viper.crc16"; what is in an __init__.py has its package's: "port.copy".
     """
-    stem = Path(one.path).stem
-    module = one.package.split(".")[1:] + ([] if stem == "__init__" else [stem])
-    functions = _functions(one.tree)
+    module = module_of(one)
     names, problems = [], []
     for token in tokenize.generate_tokens(io.StringIO(one.text).readline):
         if token.type != tokenize.COMMENT or not token.string.startswith("# hot:"):
@@ -248,11 +253,11 @@ def hot_functions(one: Source) -> tuple[list[str], list[str]]:
         line = token.start[0]
         owners = [
             name
-            for name, first, body in functions
+            for name, first, body, _ in functions(one.tree)
             if first <= line < body or first == line == body
         ]
         if owners:
-            names.append(".".join([*module, owners[-1]]))
+            names.append(f"{module}.{owners[-1]}".lstrip("."))
         else:
             problems.append(f"{one.path}:{line}: `# hot:` stands on no def")
     return names, problems

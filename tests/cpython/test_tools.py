@@ -11,10 +11,12 @@ import apt_sources
 import compile_all
 import fetch_micropython
 import flash
+import frames
 import mpy
 import size
 import vms
 from layout import ROOT, Trouble, boards, modules
+from structure import source
 
 _DEB822 = """# a comment
 Types: deb deb-src
@@ -137,6 +139,33 @@ def test_a_vm_that_does_not_run_leaves_no_launcher(pretend, tmp_path, monkeypatc
     assert not fetch_micropython.current(64, "# fetched")
     pretend("broken")
     assert not fetch_micropython.current(64, "# NAMED")
+
+
+_DUMP = """File a.py, code block '<module>' (descriptor: f7, bytecode @f8 14 bytes)
+arg names:
+(N_STATE 3)
+(N_EXC_STACK 0)
+  bc=0 line=1
+File a.py, code block 'f' (descriptor: f7, bytecode @f8 22 bytes)
+arg names: self a
+(N_STATE 6)
+(N_EXC_STACK 2)
+  bc=0 line=1
+  bc=3 line=3
+File a.py, code block 'f' (descriptor: f7, bytecode @f8 22 bytes)
+arg names: self
+(N_STATE 9)
+(N_EXC_STACK 0)
+  bc=0 line=6
+"""
+
+
+def test_the_frames_of_hot_functions_are_counted_in_words():
+    text = "class A:\n    def f(self, a):  # hot: x\n        pass\n"
+    one = source("lib/limpet/a.py", text + text.replace("A", "B"))
+    assert frames.words_of(one, _DUMP) == {"a.A.f": 12, "a.B.f": 9}
+    with pytest.raises(Trouble, match="a.B.f is not in"):
+        frames.words_of(one, _DUMP[: _DUMP.rindex("File")])
 
 
 @pytest.mark.parametrize(
