@@ -62,8 +62,11 @@ def measure() -> dict[str, int]:
     """Return the words of every hot function of the tree that is compiled to bytecode."""
     found: dict[str, int] = {}
     for one in structure.read_tree():
-        hot = one.area in ("lib", "transport") or one.path.startswith("ports/micropython/port/")
-        if not hot or mpy.is_native(ROOT / one.path) or not structure.hot_functions(one)[0]:
+        if (
+            not structure.may_be_hot(one)
+            or mpy.is_native(ROOT / one.path)
+            or not structure.hot_functions(one)[0]
+        ):
             continue
         done = subprocess.run(
             [vms.vm(32), "-X", "compile-only", "-v", "-v", one.path],

@@ -271,13 +271,18 @@ def hot_table(one: Source) -> list[str]:
     return []
 
 
+def may_be_hot(one: Source) -> bool:
+    """Return True if the file is one of those whose hot functions are tested on MicroPython."""
+    return one.area in ("lib", "transport") or one.path.startswith("ports/micropython/port/")
+
+
 def check_hot(sources: list[Source]) -> list[str]:
     """Check that the marked functions and the table of the allocation test are the same."""
     marked: list[str] = []
     listed: list[str] = []
     problems = []
     for one in sources:
-        if one.area in ("lib", "transport") or one.path.startswith("ports/micropython/port/"):
+        if may_be_hot(one):
             names, bad = hot_functions(one)
             marked += names
             problems += bad
@@ -344,8 +349,12 @@ def check(sources: list[Source]) -> list[str]:
 
 
 def main() -> None:
-    """Check the tree."""
+    """Check the tree, or with --hot print the table HOT as it should be."""
     sources = read_tree()
+    if sys.argv[1:] == ["--hot"]:
+        names = sorted(name for s in sources if may_be_hot(s) for name in hot_functions(s)[0])
+        print("HOT = (", *(f'    "{name}",' for name in names), ")", sep="\n")
+        return
     problems = check(sources)
     for problem in problems:
         print(problem)
