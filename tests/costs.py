@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What a call allocates on MicroPython; on CPython nothing is measured, the call is only made.
 
-Rule: three measures, for each misses something: heap_lock an allocation with a fallback, mem_alloc what
-is given back at once, mem_total nothing but it exists on the Unix VMs alone.
+Rule: three measures, as each misses something: heap_lock an allocation with a fallback, mem_alloc
+what is given back at once; mem_total misses nothing, but only the Unix VMs have it.
 """
 
 import gc
 
 
 def cost(function) -> str:
-    """Call function() and return what it allocated, "" for nothing. Its first calls do not count."""
+    """Call function() and return what it allocated, "" for nothing; not in its first calls."""
     function()
     function()
     if not hasattr(gc, "mem_alloc"):

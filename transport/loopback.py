@@ -57,29 +57,47 @@ class _Pipe:
         self._chunk_in = 0
         self._chunk_out = 0
         self._arrived = 0  # bytes up to here may be read
+        # The writer's: what it is writing, up to where, and when.
+        self._source = self._ring
+        self._until = 0
+        self._now_ms = 0
 
     def write(
         self, buf: bytearray, start: int, count: int, now_ms: int
     ) -> int:  # hot: tests/test_alloc.py
         """Take buf[start:start+count] as far as there is room; return how many."""
-        left = count
-        while left:
-            end = buf.find(_ZERO, start, start + left)
-            size = end + 1 - start if end >= 0 else left
-            room = self._room()
-            if room < size:
-                size = room
-                end = -1
+        self._source = buf
+        self._until = start + count
+        self._now_ms = now_ms
+        at = start
+        while at < self._until:
+            size = self._take(at)
             if not size:
+                if self._head != self._begin and self.due_in(now_ms) == MS_MAX:
+                    self._commit()  # a frame that fills the ring: let it through in pieces
                 break
-            self._put(buf, start, size)
-            start += size
-            left -= size
-            if end >= 0:
-                self._decide(now_ms)
-        if left and not self.due_in(now_ms) < MS_MAX and self._head != self._begin:
-            self._commit(now_ms)  # a frame that fills the ring: let it through in pieces
-        return count - left
+            at += size
+        return at - start
+
+    def _take(self, at: int) -> int:  # hot: tests/test_alloc.py
+        """Take what is left of a frame, from `at` on, as far as there is room; return how many."""
+        end = self._source.find(_ZERO, at, self._until)
+        size = (end + 1 if end >= 0 else self._until) - at
+        if self._room() < size:
+            size = self._room()
+            end = -1
+        if size:
+            self._put(at, size)
+        if end >= 0:
+            self._decide()
+        return size
+
+    def _put(self, at: int, count: int) -> None:  # hot: tests/test_alloc.py
+        first = min(count, len(self._ring) - self._head)
+        copy(self._ring, self._head, self._source, at, first)
+        self._head = (self._head + count) % len(self._ring)
+        count -= first
+        copy(self._ring, 0, self._source, at + first, count)
 
     def read(self, buf: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
         """Move what has arrived into buf; return its size."""
@@ -88,10 +106,13 @@ class _Pipe:
                 break
             self._arrived = self._ends[self._chunk_out]
             self._chunk_out = (self._chunk_out + 1) % _CHUNKS
+        return self._get(buf)
+
+    def _get(self, buf: bytearray) -> int:  # hot: tests/test_alloc.py
         size = 0
         while self._tail != self._arrived and size < len(buf):
-            end = self._arrived if self._arrived > self._tail else len(self._ring)
-            n = min(end - self._tail, len(buf) - size)
+            n = (self._arrived if self._arrived > self._tail else len(self._ring)) - self._tail
+            n = min(n, len(buf) - size)
             copy(buf, size, self._ring, self._tail, n)
             size += n
             self._tail = (self._tail + n) % len(self._ring)
@@ -110,13 +131,7 @@ class _Pipe:
             return 0
         return (self._tail - self._head - 1) % len(self._ring)
 
-    def _put(self, buf: bytearray, start: int, count: int) -> None:  # hot: tests/test_alloc.py
-        first = min(count, len(self._ring) - self._head)
-        copy(self._ring, self._head, buf, start, first)
-        copy(self._ring, 0, buf, start + first, count - first)
-        self._head = (self._head + count) % len(self._ring)
-
-    def _decide(self, now_ms: int) -> None:  # hot: tests/test_alloc.py
+    def _decide(self) -> None:  # hot: tests/test_alloc.py
         """Let the frame that has just ended meet its fate."""
         size = (self._head - self._begin) % len(self._ring)
         if self.cut:
@@ -128,7 +143,7 @@ class _Pipe:
             if fate != _DELIVER:
                 self.faulted += 1
                 self._harm(fate, size)
-        self._commit(now_ms)
+        self._commit()
 
     def _fate(self) -> int:  # hot: tests/test_alloc.py
         """Return the next frame's: from the table or the function, then by chance."""
@@ -155,17 +170,22 @@ class _Pipe:
             at = (self._begin + self._random.below(size)) % len(self._ring)
             self._ring[at] ^= 1 + self._random.below(255)
         elif fate == _DUPLICATE and self._room() >= size:
-            first = self._begin
-            for i in range(size):
-                self._ring[self._head] = self._ring[(first + i) % len(self._ring)]
-                self._head = (self._head + 1) % len(self._ring)
+            self._double(size)
 
-    def _commit(self, now_ms: int) -> None:  # hot: tests/test_alloc.py
+    def _double(self, size: int) -> None:  # hot: tests/test_alloc.py
+        at = self._begin
+        while size:
+            self._ring[self._head] = self._ring[at]
+            self._head = (self._head + 1) % len(self._ring)
+            at = (at + 1) % len(self._ring)
+            size -= 1
+
+    def _commit(self) -> None:  # hot: tests/test_alloc.py
         """Send what has been written on its way."""
         if self._head != self._begin:
             self._begin = self._head
             self._ends[self._chunk_in] = self._head
-            self._dues[self._chunk_in] = ticks_add(now_ms, self._delay_ms)
+            self._dues[self._chunk_in] = ticks_add(self._now_ms, self._delay_ms)
             self._chunk_in = (self._chunk_in + 1) % _CHUNKS
 
 
@@ -259,6 +279,9 @@ def loopback(
     loss, corrupt, duplicate: the share of frames, each way. delay_ms: between a frame's last byte
     and its arrival. capacity: bytes on their way in one direction; a full line takes no more.
     """
+    for share in (loss, corrupt, duplicate):
+        if not 0 <= share <= 1:
+            raise ValueError("a share of frames is within 0..1")
     if capacity < 1 or not 0 <= delay_ms <= MS_MAX:
         raise ValueError("capacity is at least 1, delay_ms at least 0")
     shares = [int(share * _SHARES + 0.5) for share in (loss, corrupt, duplicate)]

@@ -102,21 +102,23 @@ class Driver:
         return 0 if self._room() else self.room_ms
 
     def _receive(self, now_ms: int) -> bool:  # hot: tests/test_alloc.py
-        for i in range(_READS):
+        left = _READS
+        while left:
             n = self._read(self._in)
             if n <= 0:
                 if n < 0:
                     self._lose(now_ms)
-                return i > 0
+                return left < _READS
             self._stats.rx_bytes = _sum(self._stats.rx_bytes, n)
             self._link.feed(self._in, n, now_ms)
             if n < _READ_SIZE:
                 break
+            left -= 1
         return True
 
     def _send(self, now_ms: int) -> bool:  # hot: tests/test_alloc.py
         moved = False
-        for _ in range(_FRAMES + 1):  # one more than are built: the rest of an earlier one
+        for _ in range(_FRAMES):
             if self._start == self._size:
                 self.writing = False
                 if not self._room():
@@ -125,7 +127,7 @@ class Driver:
                 self._size = self._link.take(self._out, now_ms)
                 if not self._size:
                     break
-            n = self._write(self._out, self._start, self._size - self._start)
+            n = self._offer()
             if n < 0:
                 self._lose(now_ms)
                 break
@@ -137,6 +139,9 @@ class Driver:
                 self.writing = True
                 break
         return moved
+
+    def _offer(self) -> int:  # hot: tests/test_alloc.py
+        return self._write(self._out, self._start, self._size - self._start)
 
     def _lose(self, now_ms: int) -> None:
         """Note that the device has gone."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The codec against two that others wrote: crcmod and the `cobs` package.
 
-Both the CPython codec and MicroPython's plain one are compared; test_codec.py holds viper to the latter.
+The CPython codec and MicroPython's plain one are compared; test_codec.py holds viper to the
+latter.
 """
 
 import importlib.util

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""The pump: no byte lost or doubled whatever the device takes, bounded work, lost devices."""
+
+import unittest
+
+from costs import cost
+from limpet.transport.pump import Driver
+
+WRAP = 2**30
+START = WRAP - 20  # times wrap soon after each test begins
+
+
+class FakeStats:
+    def __init__(self):
+        self.rx_bytes = 0
+        self.tx_bytes = 0
+        self.device_lost = 0
+
+
+class FakeLink:
+    """Has frames to send, and keeps what it is fed."""
+
+    wire_size = 64
+
+    def __init__(self, *frames):
+        self.stats = FakeStats()
+        self.frames = list(frames)
+        self.fed = b""
+        self.times = []
+        self.taken = 0
+
+    def feed(self, buf, count, now_ms):
+        self.fed += bytes(buf[:count])
+        self.times.append(now_ms)
+        return count
+
+    def take(self, out, now_ms):
+        if not self.frames:
+            return 0
+        frame = self.frames.pop(0)
+        out[: len(frame)] = frame
+        self.taken += 1
+        return len(frame)
+
+    def poll(self, now_ms):
+        return 0 if self.frames else 700
+
+
+class FakeWaiter:
+    def __init__(self):
+        self.streams = []
+
+    def add(self, stream):
+        if stream not in self.streams:
+            self.streams.append(stream)
+
+    def remove(self, stream):
+        if stream in self.streams:
+            self.streams.remove(stream)
+
+
+class FakeDriver(Driver):
+    """A device made of lists: what it gives, how much it takes at a time."""
+
+    def __init__(self, takes=(), gives=()):
+        Driver.__init__(self, 115200)
+        self.takes = list(takes)  # for each write: a size, or a negative errno; then everything
+        self.gives = list(gives)  # for each read: bytes, or a negative errno; then nothing
+        self.written = b""
+        self.room = True
+        self.refusals = 0  # how often _open will fail
+        self.opened = 0
+        self.reads = 0
+
+    def _open(self):
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(2, "not there")
+        self.opened += 1
+        self.stream = "stream %d" % self.opened
+
+    def _close(self):
+        pass
+
+    def _read(self, buf):
+        self.reads += 1
+        if not self.gives:
+            return 0
+        given = self.gives.pop(0)
+        if isinstance(given, int):
+            return given
+        buf[: len(given)] = given
+        return len(given)
+
+    def _write(self, buf, start, count):
+        n = self.takes.pop(0) if self.takes else count
+        if n > 0:
+            n = min(n, count)
+            self.written += bytes(buf[start : start + n])
+        return n
+
+    def _room(self):
+        return self.room
+
+
+def joined(link, waiter=None, takes=(), gives=()):
+    driver = FakeDriver(takes, gives)
+    driver.attach(link, waiter)
+    return driver
+
+
+class TestWriting(unittest.TestCase):
+    def test_a_frame_in_pieces(self):
+        """A frame that the device takes bit by bit arrives whole, and before the next is built."""
+        link = FakeLink(b"abcdef", b"xyz")
+        driver = joined(link, takes=[2, 0, 1, 3, 0])
+        moved = [driver.pump(START + i) for i in range(4)]
+        self.assertEqual(moved, [True, False, True, True])
+        self.assertEqual(driver.written, b"abcdef")
+        self.assertTrue(driver.writing)  # xyz was offered, and nothing of it taken
+        self.assertEqual(link.taken, 2)
+        driver.pump(START + 5)
+        self.assertEqual(driver.written, b"abcdefxyz")
+        driver.pump(START + 6)
+        self.assertFalse(driver.writing)
+        self.assertEqual(link.stats.tx_bytes, 9)
+
+    def test_nothing_is_built_while_bytes_wait(self):
+        link = FakeLink(b"abcdef", b"xyz")
+        driver = joined(link, takes=[2] + [0] * 10)
+        for i in range(10):
+            driver.pump(START + i)
+        self.assertEqual(link.taken, 1)
+        self.assertTrue(driver.writing)
+
+    def test_nothing_is_built_without_room(self):
+        """What cannot go soon stays in the link, where urgent frames overtake it."""
+        link = FakeLink(b"abc")
+        driver = joined(link)
+        driver.room = False
+        self.assertFalse(driver.pump(START))
+        self.assertEqual(link.taken, 0)
+        self.assertFalse(driver.writing)
+        driver.room = True
+        self.assertTrue(driver.pump(START))
+        self.assertEqual(driver.written, b"abc")
+
+    def test_the_work_is_bounded(self):
+        """A link that always has something to say, or to hear, cannot keep the others waiting."""
+        link = FakeLink(*[b"abc"] * 100)
+        driver = joined(link, gives=[b"x" * 512] * 100)
+        driver.pump(START)
+        self.assertEqual(link.taken, 4)
+        self.assertEqual(driver.reads, 4)
+        driver.pump(START)
+        self.assertEqual(link.taken, 8)
+
+
+class TestReading(unittest.TestCase):
+    def test_all_is_fed(self):
+        """Everything that is read goes to the link, in order, with the time of the turn."""
+        link = FakeLink()
+        driver = joined(link, gives=[b"a" * 512, b"b" * 10, b"c"])
+        self.assertTrue(driver.pump(START))
+        self.assertEqual(link.fed, b"a" * 512 + b"b" * 10)
+        self.assertEqual(driver.reads, 2)  # a short read says that there is no more
+        self.assertTrue(driver.pump(3))
+        self.assertFalse(driver.pump(4))
+        self.assertEqual(link.fed, b"a" * 512 + b"b" * 10 + b"c")
+        self.assertEqual(link.times, [START, START, 3])
+        self.assertEqual(link.stats.rx_bytes, 523)
+
+    def test_counters_stop_below_the_wrap(self):
+        link = FakeLink()
+        link.stats.rx_bytes = WRAP - 4
+        joined(link, gives=[b"abcdef"]).pump(START)
+        self.assertEqual(link.stats.rx_bytes, WRAP - 1)
+
+
+class TestDue(unittest.TestCase):
+    """When the next pump() is due: never 0 without something to do, or the bus would spin."""
+
+    def test_with_nothing_to_say(self):
+        self.assertEqual(joined(FakeLink()).due(START), 700)
+
+    def test_with_something_to_say(self):
+        self.assertEqual(joined(FakeLink(b"abc")).due(START), 0)
+
+    def test_while_the_device_takes_nothing(self):
+        driver = joined(FakeLink(b"abc", b"def"), takes=[0, 0])
+        driver.pump(START)
+        self.assertTrue(driver.writing and driver.due(START) > 0)
+
+    def test_without_room(self):
+        driver = joined(FakeLink(b"abc"))
+        driver.room = False
+        driver.pump(START)
+        self.assertTrue(0 < driver.due(START) <= 4)
+
+    def test_while_the_device_is_away(self):
+        driver = joined(FakeLink(b"abc"), gives=[-5])
+        driver.pump(START)
+        self.assertEqual(driver.due(START), 500)
+        self.assertEqual(driver.due((START + 499) % WRAP), 1)
+        self.assertEqual(driver.due((START + 500) % WRAP), 0)
+        self.assertEqual(driver.due((START + 900) % WRAP), 0)
+
+
+class TestLoss(unittest.TestCase):
+    def test_a_device_that_comes_back(self):
+        """It is left, tried again every 500 ms and used again, as a new stream of the Waiter."""
+        for gives, takes in (([-5], []), ([b"a", -5], []), ([], [-5]), ([], [2, -32])):
+            with self.subTest(gives=gives, takes=takes):
+                self.comes_back(list(gives), list(takes))
+
+    def comes_back(self, gives, takes):
+        link = FakeLink(b"abcdef")
+        waiter = FakeWaiter()
+        driver = joined(link, waiter, takes, gives)
+        self.assertEqual(waiter.streams, ["stream 1"])
+        now = START
+        while driver.is_open:
+            driver.pump(now)
+        self.assertEqual(link.stats.device_lost, 1)
+        self.assertEqual(waiter.streams, [])
+        self.assertFalse(driver.writing)
+        driver.refusals = 2
+        link.frames = [b"new"]
+        driver.written = b""
+        opened_at = None
+        for i in range(1600):
+            driver.pump((now + i) % WRAP)
+            if driver.is_open:
+                opened_at = i
+                break
+        self.assertEqual(opened_at, 1500)  # at 500 and 1000 it was not there yet
+        self.assertEqual(driver.refusals, 0)
+        self.assertEqual(waiter.streams, ["stream 2"])
+        # A delimiter comes first: half a frame may have gone out before.
+        self.assertEqual(driver.written, b"\0new")
+        self.assertEqual(link.stats.device_lost, 1)
+        driver.gives = [b"hello"]
+        driver.pump(now)
+        self.assertEqual(link.fed[-5:], b"hello")
+
+    def test_a_missing_device_at_the_start_is_told(self):
+        """attach() raises what opening raises."""
+        driver = FakeDriver()
+        driver.refusals = 1
+        with self.assertRaises(OSError):
+            driver.attach(FakeLink())
+        driver.attach(FakeLink())
+        self.assertTrue(driver.is_open)
+
+    def test_open_and_close_twice(self):
+        waiter = FakeWaiter()
+        driver = joined(FakeLink(), waiter)
+        driver.open()
+        self.assertEqual(driver.opened, 1)
+        driver.close()
+        driver.close()
+        self.assertEqual(waiter.streams, [])
+        self.assertFalse(driver.is_open)
+
+
+class QuietLink(FakeLink):
+    """Always has one frame and takes in everything, without allocating."""
+
+    def feed(self, buf, count, now_ms):
+        return count
+
+    def take(self, out, now_ms):
+        out[0] = 0
+        return 40
+
+    def poll(self, now_ms):
+        return 0
+
+
+class QuietDriver(FakeDriver):
+    step = 16
+
+    def _read(self, buf):
+        return len(buf)
+
+    def _write(self, buf, start, count):
+        return min(count, self.step)
+
+
+class TestAllocation(unittest.TestCase):
+    def test_nothing_is_allocated(self):
+        """Neither by full turns, nor by frames in pieces, nor by a device that takes nothing."""
+        driver = QuietDriver()
+        driver.attach(QuietLink())
+        for step in (64, 16, 0):
+            driver.step = step
+            self.assertEqual(cost(lambda: driver.pump(START)), "")
+            self.assertEqual(cost(lambda: driver.due(START)), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
