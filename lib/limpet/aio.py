@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Waiting with asyncio, on both VMs: the only file of the library with `await`.
 
-Rules: as everywhere, whoever waits pumps: serve() does it for all; where it is not running, recv() and call() do
-it themselves. All of it is for tasks of one event loop.
+Rules: as everywhere, whoever waits pumps: serve() does it for all; where it is not running, recv()
+and call() do it themselves. All of it is for tasks of one event loop.
 """
 
 from .ksock import DEADLINE_MS, Ksock
@@ -57,7 +57,10 @@ async def wait(bus: "Bus", ready: "Callable[[], bool]", timeout_ms: "int | None"
 
 
 class AsyncKsock:
-    """A Ksock whose waiting calls are awaited; everything else is on `ks.sync`, the Ksock itself."""
+    """A Ksock whose waiting calls are awaited.
+
+    Everything else is on `ks.sync`, the Ksock itself.
+    """
 
     def __init__(self, ksock: Ksock) -> None:
         self.sync = ksock
@@ -74,7 +77,10 @@ class AsyncKsock:
         ksock.hot.queue.watch = ksock.bus.waiter
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Message | None":
-        """Return the next message; None when timeout_ms have passed without one, or it was closed."""
+        """Return the next message.
+
+        None when timeout_ms have passed without one, or it was closed.
+        """
         ks = self.sync
         queue = ks.hot.queue
         await wait(ks.bus, lambda: queue.count > 0 or ks.hot.closed, timeout_ms)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The requests that are out, each with the slot that its answer will use: why every request ends once.
+"""The requests that are out, each with the slot that its answer will use: why every request ends
+once.
 
-Rules: everything that begins or ends a request is in this file. Sending parks a slot, keeps a place in the
-asker's queue and enters the table; reply() and end() are the only ways out, each takes the slot from the
-table and puts it, with what it now says, into that place. Neither can fail for want of room.
-A parked slot knows its asker, and the Ksock that holds the request: `request` is the request's slot
-while it lies unread in the holder's queue, None once the holder has read it.
+Rules: everything that begins or ends a request is in this file. Sending parks a slot, keeps a
+place in the asker's queue and enters the table; reply() and end() are the only ways out, each
+takes the slot from the table and puts it, with what it now says, into that place. Neither can fail
+for want of room. A parked slot knows its asker, and the Ksock that holds the request: `request` is
+the request's slot while it lies unread in the holder's queue, None once the holder has read it.
 """
 
 from . import status
@@ -27,25 +28,26 @@ class Answers:
         self.count = 0
         self.timed_count = 0
         self.now_ms = 0  # time of the last poll
-        self.watch: "Waiter | None" = None  # to be woken when something falls due earlier
+        self.watch: Waiter | None = None  # to be woken when something falls due earlier
         self.late = 0  # replies that came after their request had ended
         self._pool = pool
-        self._table: "list[Slot | None]" = [None] * pool.count
+        self._table: list[Slot | None] = [None] * pool.count
         self._due = 0  # not later than the first deadline
         self._serial = 0
         self._serial_stop = 0x3FFFFFFF  # number at which _renumber() has to look
 
     # Numbers of messages
 
-    def next_serial(self) -> int:  # hot: tests/test_alloc.py
+    def next_serial(self) -> int:  # hot:
         """Return the next number of this bus: 1..2**30-1, never one of a request that is out."""
         if self._serial >= self._serial_stop:
             self._renumber()
         self._serial += 1
         return self._serial
 
-    def _renumber(self) -> None:  # hot: tests/test_alloc.py
-        # After a wrap the numbers of old requests may lie ahead: step over them, stop before the next.
+    def _renumber(self) -> None:  # hot:
+        # After a wrap the numbers of old requests may lie ahead: step over them, stop before the
+        # next.
         if self._serial >= 0x3FFFFFFF:
             self._serial = 0
         while self._is_out(self._serial + 1):
@@ -57,7 +59,7 @@ class Answers:
                 stop = slot.reply_serial - 1
         self._serial_stop = stop
 
-    def _is_out(self, serial: int) -> bool:  # hot: tests/test_alloc.py
+    def _is_out(self, serial: int) -> bool:  # hot:
         for i in range(self.count):
             if self._at(i).reply_serial == serial and self._at(i).reply_net == 0:
                 return True
@@ -65,7 +67,7 @@ class Answers:
 
     # A request's life
 
-    def park(self, request: Slot, asker: "Queue", holder: "Queue") -> Slot:  # hot: tests/test_alloc.py
+    def park(self, request: Slot, asker: "Queue", holder: "Queue") -> Slot:  # hot:
         """Reserve the answer to a request just filled; two slots were found free before."""
         answer = self._pool.get()
         request.answer = answer
@@ -84,7 +86,7 @@ class Answers:
         asker.reserved += 1
         return answer
 
-    def set_deadline(self, answer: Slot, deadline_ms: int) -> None:  # hot: tests/test_alloc.py
+    def set_deadline(self, answer: Slot, deadline_ms: int) -> None:  # hot:
         """Let the request end by itself `deadline_ms` after the last poll."""
         answer.timed = True
         answer.deadline = ticks_add(self.now_ms, min(deadline_ms, MS_MAX))
@@ -94,7 +96,7 @@ class Answers:
             if self.watch is not None:
                 self.watch.wake()
 
-    def read(self, request: Slot) -> "Slot | None":  # hot: tests/test_alloc.py
+    def read(self, request: Slot) -> "Slot | None":  # hot:
         """Note that the holder has taken the request; return the parked answer."""
         answer = request.answer
         request.answer = None
@@ -104,8 +106,11 @@ class Answers:
             self._pool.order = answer.order = (self._pool.order + 1) & 0x3FFFFFFF
         return answer
 
-    def reply(self, answer: Slot) -> int:  # hot: tests/test_alloc.py
-        """End a request with the reply that its parked slot now holds; returns 0 or -EADDRNOTAVAIL."""
+    def reply(self, answer: Slot) -> int:  # hot:
+        """End a request with the reply that its parked slot now holds.
+
+        Returns 0 or -EADDRNOTAVAIL.
+        """
         asker = answer.asker
         name = answer.name
         self._leave(answer)
@@ -119,7 +124,7 @@ class Answers:
         self._pool.let_go(answer)
         return 0
 
-    def end(self, answer: Slot, code: int, errno: int = 0) -> None:  # hot: tests/test_alloc.py
+    def end(self, answer: Slot, code: int, errno: int = 0) -> None:  # hot:
         """End a request in a status without data."""
         answer.size = 0
         self._end(answer, code, errno)
@@ -130,7 +135,7 @@ class Answers:
         copy(answer.data, 0, data, 0, answer.size)
         self._end(answer, status.FAILED, 0)
 
-    def _end(self, answer: Slot, code: int, errno: int) -> None:  # hot: tests/test_alloc.py
+    def _end(self, answer: Slot, code: int, errno: int) -> None:  # hot:
         asker = answer.asker
         holder = answer.holder
         self._leave(answer)
@@ -146,7 +151,7 @@ class Answers:
             asker.push(answer, None)
         self._pool.let_go(answer)
 
-    def _leave(self, answer: Slot) -> None:  # hot: tests/test_alloc.py
+    def _leave(self, answer: Slot) -> None:  # hot:
         if answer.request is not None:
             answer.request.answer = None
             answer.request = None
@@ -164,7 +169,7 @@ class Answers:
 
     # Ends that nobody asked for
 
-    def poll(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def poll(self, now_ms: int) -> int:  # hot:
         """End what is past its deadline; return ms until the next one, MS_MAX if there is none."""
         self.now_ms = now_ms
         if self.timed_count == 0:
@@ -186,14 +191,14 @@ class Answers:
         self._due = ticks_add(now_ms, left)
         return left
 
-    def _expire(self, answer: Slot) -> None:  # hot: tests/test_alloc.py
+    def _expire(self, answer: Slot) -> None:  # hot:
         if answer.request is None:
             self.end(answer, status.EXPIRED)
         else:
             self._withdraw(answer)
             self.end(answer, status.OVERDUE)
 
-    def _withdraw(self, answer: Slot) -> None:  # hot: tests/test_alloc.py
+    def _withdraw(self, answer: Slot) -> None:  # hot:
         # Take the unread request out of its holder's queue: it will never run.
         queue = answer.holder
         request = answer.request
@@ -204,7 +209,10 @@ class Answers:
         self._pool.let_go(request)
 
     def end_unread(self, queue: "Queue", binding: object, code: int) -> None:
-        """End the requests that lie unread in a queue, in its order; `binding` None: of all bindings."""
+        """End the requests that lie unread in a queue, in its order.
+
+        `binding` None: of all bindings.
+        """
         i = 0
         while i < queue.count:
             answer = queue.slot_at(i).answer
@@ -235,7 +243,10 @@ class Answers:
                 self._at(i).asker = None
 
     def abandon(self, queue: "Queue") -> None:
-        """The asker's session has ended: unread requests are withdrawn, read ones answer nobody."""
+        """The asker's session has ended:
+
+        Unread requests are withdrawn, read ones answer nobody.
+        """
         i = self.count
         while i:
             i -= 1
@@ -249,7 +260,7 @@ class Answers:
                     self._leave(answer)
                     self._pool.let_go(answer)
 
-    def _at(self, index: int) -> Slot:  # hot: tests/test_alloc.py
+    def _at(self, index: int) -> Slot:  # hot:
         slot = self._table[index]
         assert slot is not None
         return slot

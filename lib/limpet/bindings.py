@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Who is bound to what: the names a bus knows, and for each the listeners and the replier.
 
-Rules: all matching is done here, when a name is first used and when a binding comes or goes; a message
-only follows the lists that its Name carries. A binding made by a limpet for the far side is a
-*proxy*: it never keeps a local Ksock from binding, and loses against an equally specific local one.
-A Name stays known while somebody refers to it: the user by `bus.name` (kept), a request that is out or a
-link's context (pins). Others are a cache, given up when the table is full.
+Rules: all matching is done here, when a name is first used and when a binding comes or goes; a
+message only follows the lists that its Name carries. A binding made by a limpet for the far side
+is a *proxy*: it never keeps a local Ksock from binding, and loses against an equally specific
+local one. A Name stays known while somebody refers to it: the user by `bus.name` (kept), a request
+that is out or a link's context (pins). Others are a cache, given up when the table is full.
 """
 
 from . import names
@@ -13,7 +13,10 @@ from .errors import EADDRINUSE, EINVAL, ENOSPC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .context import Context
+    from .message import Message
     from .queue import Queue
     from .slots import Slot
 
@@ -25,14 +28,14 @@ class Name:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.listeners: "tuple[Binding, ...]" = ()
-        self.replier: "Binding | None" = None  # who gets a request of this bus
-        self.local_replier: "Binding | None" = None  # who gets a request from a link
+        self.listeners: tuple[Binding, ...] = ()
+        self.replier: Binding | None = None  # who gets a request of this bus
+        self.local_replier: Binding | None = None  # who gets a request from a link
         self.pins = 0
         self.kept = False
-        self.contexts: "Context | None" = None  # chain of the links' contexts with this name
+        self.contexts: Context | None = None  # chain of the links' contexts with this name
 
-    def offer(self, slot: "Slot") -> None:  # hot: tests/test_alloc.py
+    def offer(self, slot: "Slot") -> None:  # hot:
         """Give every listener its copy of a message. What came over a link stays on this bus."""
         for binding in self.listeners:
             if not (binding.proxy and slot.net):
@@ -52,7 +55,8 @@ class Binding:
         self.queue = queue
         self.replier = replier
         self.proxy = proxy
-        self.handler: object = None  # function of the comfortable layer, called with a Message
+        # Function of the comfortable layer that is called with each Message:
+        self.handler: Callable[[Message], object] | None = None
         self.order = 0  # bindings are numbered as they are made
 
 
@@ -76,8 +80,8 @@ class Bindings:
         self.name_count = name_count
         self.binding_count = binding_count
         self.version = 0  # changes with every binding that is not a proxy's
-        self.all: "list[Binding]" = []  # in the order they were made
-        self._names: "dict[str, Name]" = {}
+        self.all: list[Binding] = []  # in the order they were made
+        self._names: dict[str, Name] = {}
         self._order = 0
 
     def name(self, text: str) -> "Name | None":
@@ -96,7 +100,7 @@ class Bindings:
         return self._names.get(text)
 
     def add(self, binding: Binding) -> int:
-        """Bind; 0, or -EADDRINUSE if another local Ksock is replier for exactly this text, or -ENOSPC."""
+        """Bind; 0, -EADDRINUSE (a local replier has exactly this text already) or -ENOSPC."""
         if binding.replier and not binding.proxy:
             for b in self.all:
                 if b.replier and not b.proxy and b.text == binding.text:

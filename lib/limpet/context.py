@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Contexts: name and sender of a message as one byte, per link, direction and session.
 
-Rules: the sending side assigns, in band, before the first use; the channel is ordered, so a byte may be given
-to something else at any time without a fault. When all are in use the one assigned longest ago goes. Both
-tables keep their Names known to the bus (pins) for as long as they refer to them.
+Rules: the sending side assigns, in band, before the first use; the channel is ordered, so a byte
+may be given to something else at any time without a fault. When all are in use the one assigned
+longest ago goes. Both tables keep their Names known to the bus (pins) for as long as they refer to
+them.
 """
 
 TYPE_CHECKING = False
@@ -19,10 +20,10 @@ class Context:
     def __init__(self, table: "SendContexts", index: int) -> None:
         self.table = table
         self.index = index
-        self.name: "Name | None" = None
+        self.name: Name | None = None
         self.sender = 0
         self.permitted = True  # the link's filter lets the name pass
-        self.next: "Context | None" = None
+        self.next: Context | None = None
 
 
 class SendContexts:
@@ -32,7 +33,7 @@ class SendContexts:
         self._entries = [Context(self, i) for i in range(count)]
         self._oldest = 0
 
-    def find(self, name: "Name", sender: int) -> "Context | None":  # hot: tests/test_alloc.py
+    def find(self, name: "Name", sender: int) -> "Context | None":  # hot:
         """Return the context of a name and sender, None if it has none."""
         context = name.contexts
         while context is not None:
@@ -41,7 +42,7 @@ class SendContexts:
             context = context.next
         return None
 
-    def assign(self, name: "Name", sender: int) -> Context:  # hot: tests/test_alloc.py
+    def assign(self, name: "Name", sender: int) -> Context:  # hot:
         """Give the context that was assigned longest ago to a name and sender."""
         context = self._entries[self._oldest]
         self._oldest += 1
@@ -60,7 +61,7 @@ class SendContexts:
         for context in self._entries:
             self._free(context)
 
-    def _free(self, context: Context) -> None:  # hot: tests/test_alloc.py
+    def _free(self, context: Context) -> None:  # hot:
         name = context.name
         if name is None:
             return
@@ -82,14 +83,14 @@ class ReceiveContexts:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._names: "list[Name | None]" = [None] * count
+        self._names: list[Name | None] = [None] * count
         self._senders = [0] * count
 
-    def name(self, index: int) -> "Name | None":  # hot: tests/test_alloc.py
+    def name(self, index: int) -> "Name | None":  # hot:
         """Return the Name of a context, None if it is not assigned or not permitted."""
         return self._names[index] if index < self.count else None
 
-    def sender(self, index: int) -> int:  # hot: tests/test_alloc.py
+    def sender(self, index: int) -> int:  # hot:
         """Return the sender's number of a context."""
         return self._senders[index] if index < self.count else 0
 

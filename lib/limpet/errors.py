@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Errnos and the exceptions that carry them.
 
-Rules: the numbers are Linux's on every platform, because they travel between nodes; nothing on the protocol
-path imports the platform's errno module. Hot calls return them negated; the comfortable layer raises
-the exception named after the cause, which is an OSError with that errno. An outcome of a request
-that was accepted is a status (status.py), raised by `call` as NoReply.
+Rules: the numbers are Linux's on every platform, because they travel between nodes; nothing on the
+protocol path imports the platform's errno module. Hot calls return them negated; the comfortable
+layer raises the exception named after the cause, which is an OSError with that errno. An outcome
+of a request that was accepted is a status (status.py), raised by `call` as NoReply.
 """
 
 from .port import const

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The hot layer of a Ksock: announce, request, take and reply without allocating.
 
-Rules: results are small ints, >= 0 fine, < 0 a negative errno; nothing is raised, and on an error nothing has
-happened but that an id may be used up. Names are Name objects of the same bus. Data is copied in before a
-call returns. These calls belong to the thread or task that runs the bus.
-Where a call would need more than eleven words for its locals and stack, arguments are staged in
+Rules: results are small ints, >= 0 fine, < 0 a negative errno; nothing is raised, and on an error
+nothing has happened but that an id may be used up. Names are Name objects of the same bus. Data is
+copied in before a call returns. These calls belong to the thread or task that runs the bus. Where
+a call would need more than eleven words for its locals and stack, arguments are staged in
 attributes: with more, MicroPython makes a frame on the heap for every call.
 """
 
@@ -22,14 +22,18 @@ from .errors import (
     ENOLCK,
     EPIPE,
 )
-from .message import Message, MessageView
+from .message import MessageView
 from .port import copy
 from .queue import Queue
 from .slots import ANNOUNCEMENT, REQUEST, Pool, Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .message import Message
+    from .outbox import Ticket
+
     Data = bytes | bytearray | memoryview
+    Asked = MessageView | Message | Ticket
 
 
 class Hot:
@@ -42,23 +46,26 @@ class Hot:
         # Staged by the caller for the next send:
         self.cookie = 0  # request(): comes back with the answer
         self.offset = 0  # where the data begins in the buffer given
-        # Staged by a limpet: the id under which a message from another node is known; net 0: our own.
+        # Staged by a limpet: the id under which a message from another node is known; net 0: our
+        # own.
         self.net = 0
         self.serial = 0
         self.sender = 0
         self._pool = pool
         self._answers = answers
-        self._viewing: "Slot | None" = None  # what the last take() gave out
-        self._deadline_ms: "int | None" = None
+        self._viewing: Slot | None = None  # what the last take() gave out
+        self._deadline_ms: int | None = None
         self._to = 0
         self._size = 0
+        self._data: Data = b""
 
-    def announce(self, name: Name, data: "Data", size: int = -1, flags: int = 0) -> int:  # hot: tests/test_alloc.py
+    def announce(self, name: Name, data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Send an announcement to all who listen now.
 
         data: buffer, uint8[size], copied; size -1: all of it. flags: 0 (none are defined yet).
-        Returns the message's number, or -EMSGSIZE, -EINVAL, -EBADF, -ENOBUFS (no slot, none to take back).
-        A listener whose queue is full misses its copy and is told so. Cost: O(listeners).
+        Returns the message's number, or -EMSGSIZE, -EINVAL, -EBADF, -ENOBUFS (no slot, none to
+        take back). A listener whose queue is full misses its copy and is told so. Cost:
+        O(listeners).
         """
         if size < 0:
             size = len(data)
@@ -86,24 +93,25 @@ class Hot:
         flags: int = 0,
         deadline_ms: "int | None" = None,
         to: int = 0,
-    ) -> int:  # hot: tests/test_alloc.py
+    ) -> int:  # hot:
         """Send a request; it will end in exactly one reply or status, in this Ksock's queue.
 
-        deadline_ms: counted from the bus's last poll; None: for ever. to: the Ksock that has to be the
-        replier, 0: any. `cookie` is staged before. Returns the request's number, or -EMSGSIZE, -EINVAL,
-        -EBADF, -ENOLCK (no place or slot for the answer), -EADDRNOTAVAIL (no replier), -EPIPE (not
-        that replier), -EBUSY (its queue is full). Cost: O(listeners).
+        deadline_ms: counted from the bus's last poll; None: for ever. to: the Ksock that has to be
+        the replier, 0: any. `cookie` is staged before. Returns the request's number, or -EMSGSIZE,
+        -EINVAL, -EBADF, -ENOLCK (no place or slot for the answer), -EADDRNOTAVAIL (no replier),
+        -EPIPE (not that replier), -EBUSY (its queue is full). Cost: O(listeners).
         """
         self._deadline_ms = deadline_ms
         self._to = to
+        self._data = data
         self._size = len(data) if size < 0 else size
         if self._size > self._pool.size or flags or self.closed:
             return self._refuse(self._size)
+        return self._request(name)
+
+    def _request(self, name: Name) -> int:  # hot:
         if self.queue.room() <= 0 or not self._pool.need(2):
             return -ENOLCK
-        return self._request(name, data)
-
-    def _request(self, name: Name, data: "Data") -> int:  # hot: tests/test_alloc.py
         binding = name.local_replier if self.net else name.replier
         error = self._check(binding)
         if error:
@@ -111,7 +119,8 @@ class Hot:
             return error
         assert binding is not None
         slot = self._pool.get()
-        self._fill(slot, data, self._size)
+        self._fill(slot, self._data, self._size)
+        self._data = b""
         slot.kind = REQUEST
         slot.name = name
         slot.to = self._to
@@ -125,7 +134,7 @@ class Hot:
         self._pool.let_go(slot)
         return self.last_serial
 
-    def _check(self, binding: "Binding | None") -> int:  # hot: tests/test_alloc.py
+    def _check(self, binding: "Binding | None") -> int:  # hot:
         if binding is None:
             return -EADDRNOTAVAIL
         if self._to and self._to != binding.queue.id:
@@ -134,7 +143,7 @@ class Hot:
         room = binding.queue.room() - (1 if binding.queue is self.queue else 0)
         return 0 if room > 0 else -EBUSY
 
-    def take(self, view: MessageView) -> int:  # hot: tests/test_alloc.py
+    def take(self, view: MessageView) -> int:  # hot:
         """Take the next message; `view` shows it until this Ksock's next take.
 
         Returns the size of its data, or -EAGAIN if there is none. Cost: O(1).
@@ -146,7 +155,7 @@ class Hot:
             return -EAGAIN
         return self.take_at(0, view)
 
-    def take_at(self, index: int, view: MessageView) -> int:  # hot: tests/test_alloc.py
+    def take_at(self, index: int, view: MessageView) -> int:  # hot:
         """Take the message `index` places behind the oldest out of its turn; else as take()."""
         if self._viewing is not None:
             self._pool.let_go(self._viewing)
@@ -166,12 +175,12 @@ class Hot:
                 slot.held += 1  # a listener's entry does not hold its slot, a view does
         return slot.size
 
-    def reply(self, request: "MessageView | Message", data: "Data", size: int = -1, flags: int = 0) -> int:  # hot: tests/test_alloc.py
+    def reply(self, request: "Asked", data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Answer a request that this Ksock has read; room for it was kept when it was sent.
 
-        request: the view or Message that showed it (a view that has taken another message since no longer
-        does). Returns 0, or -ECONNREFUSED (answered, ended or not ours), -EMSGSIZE, -EINVAL, -EBADF
-        (may be tried again), -EADDRNOTAVAIL (the asker has closed).
+        request: the view or Message that showed it (a view that has taken another message since no
+        longer does). Returns 0, or -ECONNREFUSED (answered, ended or not ours), -EMSGSIZE,
+        -EINVAL, -EBADF (may be tried again), -EADDRNOTAVAIL (the asker has closed).
         """
         if size < 0:
             size = len(data)
@@ -186,7 +195,7 @@ class Hot:
         self._fill(answer, data, size)
         return self._answers.reply(answer)
 
-    def is_open(self, request: "MessageView | Message") -> bool:  # hot: tests/test_alloc.py
+    def is_open(self, request: "Asked") -> bool:  # hot:
         """Tell whether a reply to that request is still expected from this Ksock."""
         answer = request.answer
         return (
@@ -197,20 +206,20 @@ class Hot:
             and answer.reply_net == request.ticket_net
         )
 
-    def fail(self, request: "MessageView | Message", reason: bytes) -> None:
+    def fail(self, request: "Asked", reason: bytes) -> None:
         """End a request in Replier.Failed with `reason` as its data, if it is still open."""
         if self.is_open(request):
             assert request.answer is not None
             self._answers.end_failed(request.answer, reason, len(reason))
         request.answer = None
 
-    def release(self) -> None:  # hot: tests/test_alloc.py
+    def release(self) -> None:  # hot:
         """Let go of the message that the last take() gave out."""
         if self._viewing is not None:
             self._pool.let_go(self._viewing)
             self._viewing = None
 
-    def _fill(self, slot: Slot, data: "Data", size: int) -> None:  # hot: tests/test_alloc.py
+    def _fill(self, slot: Slot, data: "Data", size: int) -> None:  # hot:
         if self.net:
             slot.net = slot.sender_net = self.net
             slot.serial = self.serial
@@ -224,7 +233,7 @@ class Hot:
         slot.size = size
         copy(slot.data, 0, data, self.offset, size)
 
-    def _refuse(self, size: int) -> int:  # hot: tests/test_alloc.py
+    def _refuse(self, size: int) -> int:  # hot:
         if self.closed:
             return -EBADF
         return -EMSGSIZE if size > self._pool.size else -EINVAL

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What a limpet hears: the far side's bindings, requests and announcements, answers to what it sent on.
+"""What a limpet hears: the far side's bindings, requests and announcements, answers to what it
+sent on.
 
-Rules: nothing from the wire raises. A record that breaks the format is dropped and counted; a request that can't
-be sent here is answered with the errno (outbox.refuse), so it always ends. Messages keep the id they have
-at home: the far node and its number.
+Rules: nothing from the wire raises. A record that breaks the format is dropped and counted; a
+request that can't be sent here is answered with the errno (outbox.refuse), so it always ends.
+Messages keep the id they have at home: the far node and its number.
 """
 
 from . import names, record
@@ -42,7 +43,7 @@ class Inbox:
         self.contexts.reset()
         self._last_serial = 0
 
-    def receive(self, buf: bytearray, start: int, end: int) -> None:  # hot: tests/test_alloc.py
+    def receive(self, buf: bytearray, start: int, end: int) -> None:  # hot:
         """Take the records of one frame."""
         cursor = self._cursor
         cursor.over(buf, start, end)
@@ -62,7 +63,7 @@ class Inbox:
         if cursor.i < end:
             self._limpet.stats.bad += 1
 
-    def _take(self, head: int) -> None:  # hot: tests/test_alloc.py
+    def _take(self, head: int) -> None:  # hot:
         kind = head & record.KIND
         if kind == record.ANNOUNCEMENT:
             self._announcement()
@@ -73,24 +74,25 @@ class Inbox:
         else:
             self._control(head & record.OPERATION)
 
-    def _stage(self) -> None:  # hot: tests/test_alloc.py
-        # Read context and number; from here to _unstage() the Ksock sends in the far sender's name.
+    def _stage(self) -> None:  # hot:
+        # Read context and number; from here to _unstage() the Ksock sends in the far sender's
+        # name.
         self._context = self._cursor.get()
         # Below zero first: the sum of two 30-bit numbers is no small int on a board.
         delta = self._cursor.get_varint() - _HALF
         self._last_serial = (self._last_serial - _HALF + delta) & _MASK
 
-    def _sign(self) -> None:  # hot: tests/test_alloc.py
+    def _sign(self) -> None:  # hot:
         hot = self._hot
         hot.net = self._limpet.link.peer_node
         hot.serial = self._last_serial
         hot.sender = self.contexts.sender(self._context)
         hot.offset = self._cursor.i
 
-    def _unsign(self) -> None:  # hot: tests/test_alloc.py
+    def _unsign(self) -> None:  # hot:
         self._hot.net = self._hot.offset = 0
 
-    def _announcement(self) -> None:  # hot: tests/test_alloc.py
+    def _announcement(self) -> None:  # hot:
         self._stage()
         if self._cursor.bad:
             return
@@ -104,7 +106,7 @@ class Inbox:
             self._limpet.stats.dropped += 1
         self._unsign()
 
-    def _request(self, timed: int) -> None:  # hot: tests/test_alloc.py
+    def _request(self, timed: int) -> None:  # hot:
         self._stage()
         tag = self._cursor.get()
         deadline_ms = self._cursor.get_varint() if timed else None
@@ -123,10 +125,10 @@ class Inbox:
             self._limpet.outbox.refuse(self._hot.cookie & 0xFF, -tag)
         self._hot.cookie = 0
 
-    def _send(self, name: "Name", deadline_ms: "int | None") -> int:  # hot: tests/test_alloc.py
+    def _send(self, name: "Name", deadline_ms: "int | None") -> int:  # hot:
         return self._hot.request(name, self._cursor.buf, self._cursor.left(), 0, deadline_ms)
 
-    def _answer(self, is_status: int) -> None:  # hot: tests/test_alloc.py
+    def _answer(self, is_status: int) -> None:  # hot:
         tag = self._cursor.get()
         tickets = self._limpet.outbox.tickets
         if self._cursor.bad or tag >= len(tickets) or not tickets[tag].used:
@@ -141,7 +143,7 @@ class Inbox:
             self._reply(ticket)
         ticket.answer = None
 
-    def _reply(self, ticket: Ticket) -> None:  # hot: tests/test_alloc.py
+    def _reply(self, ticket: Ticket) -> None:  # hot:
         self._stage()
         self._sign()
         code = self._hot.reply(ticket, self._cursor.buf, self._cursor.left())

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The comfortable layer of a Ksock: names as text, messages as objects, errors as exceptions, waiting.
+"""The comfortable layer of a Ksock: names as text, messages as objects, errors as exceptions,
+waiting.
 
-Rules: it only wraps the hot layer, so both behave alike. Calls lock the bus, which costs nothing on a board
-and lets other threads of a host use them beside bus.start(). A call that waits pumps the bus if nobody
-else does, and is refused inside a handler (WouldDeadlock). Data is bytes or str (sent as UTF-8).
+Rules: it only wraps the hot layer, so both behave alike. Calls lock the bus, which costs nothing
+on a board and lets other threads of a host use them beside bus.start(). A call that waits pumps
+the bus if nobody else does, and is refused inside a handler (WouldDeadlock). Data is bytes or str
+(sent as UTF-8).
 """
 
 from .errors import EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, ETIMEDOUT, Closed, NoReply, error
@@ -79,10 +81,11 @@ class Ksock:
         return self._handler(name, False)
 
     def replier(self, name: str) -> "Callable[[F], F]":
-        """Decorator: make the function the replier: called with the Message, returns the reply's data.
+        """Decorator: make the function the replier: called with the Message, returns the reply's
+        data.
 
-        None sends an empty reply, LATER none yet: ks.reply(msg, data) follows. When it raises, the request
-        ends in Replier.Failed, with the exception's name as data, and the bus goes on.
+        None sends an empty reply, LATER none yet: ks.reply(msg, data) follows. When it raises, the
+        request ends in Replier.Failed, with the exception's name as data, and the bus goes on.
         """
         return self._handler(name, True)
 
@@ -112,21 +115,23 @@ class Ksock:
         deadline_ms: "int | None" = DEADLINE_MS,
         to: int = 0,
     ) -> int:
-        """Send a request and return its number; its reply or status comes as a message, `in_reply_to` it.
+        """Send a request and return its number; its reply or status comes as a message,
+        `in_reply_to` it.
 
         Raises BadName, TooLarge, Closed; NoReplier, QueueFull, NoReplyRoom, NotThatReplier.
         """
         with self._lock:
             self.bus.answers.now_ms = self.bus.runner.now()  # a deadline counts from now
-            sent = self.hot.request(
-                self.bus.find_name(name), encode(data), -1, 0, deadline_ms, to
-            )
+            sent = self.hot.request(self.bus.find_name(name), encode(data), -1, 0, deadline_ms, to)
         if sent < 0:
             raise error(sent, f"request {name} not sent")
         return sent
 
     def reply(self, request: Message, data: "Data | str" = b"") -> None:
-        """Answer a request that this Ksock has read. Raises TooLarge, NotExpected, NoReplier, Closed."""
+        """Answer a request that this Ksock has read.
+
+        Raises TooLarge, NotExpected, NoReplier, Closed.
+        """
         with self._lock:
             code = self.hot.reply(request, encode(data))
         if code < 0:
@@ -141,8 +146,8 @@ class Ksock:
     ) -> Message:
         """Send a request and wait for its end; returns the reply.
 
-        Raises NoReply (with `status` and `executed`) for everything that can happen once the arguments are
-        right, a refused send included.
+        Raises NoReply (with `status` and `executed`) for everything that can happen once the
+        arguments are right, a refused send included.
         """
         runner = self.bus.runner
         runner.check_may_wait()
@@ -182,7 +187,10 @@ class Ksock:
         return self.next()
 
     def messages(self, timeout_ms: "int | None" = None) -> "Iterator[Message]":
-        """Yield messages as they come; end when timeout_ms pass without one, or the Ksock closes."""
+        """Yield messages as they come.
+
+        End when timeout_ms pass without one, or the Ksock closes.
+        """
         while True:
             message = self.wait_for_msg(timeout_ms)
             if message is None:
@@ -211,7 +219,7 @@ class Ksock:
         return called
 
     def _handle(self, message: Message, handler: "Callable[[Message], object]") -> None:
-        failure: "BaseException | None" = None
+        failure: BaseException | None = None
         try:
             result = handler(message)
             if message.wants_reply and result is not LATER:
@@ -219,7 +227,9 @@ class Ksock:
         except Exception as e:
             failure = e
             print_exception(e)
-        except BaseException as e:  # an interrupt from the keyboard: end the request, then let it through
+        except (
+            BaseException
+        ) as e:  # an interrupt from the keyboard: end the request, then let it through
             failure = e
             raise
         finally:
@@ -233,7 +243,10 @@ class Ksock:
             raise error(code, f"reply to {message.name}")
 
     def close(self) -> None:
-        """Close: requests that it was to answer end in statuses, its own are forgotten. Twice does no harm."""
+        """Close: requests that it was to answer end in statuses, its own are forgotten.
+
+        Twice does no harm.
+        """
         with self._lock:
             if not self.hot.closed:
                 self.bus.close_hot(self.hot)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The limpet: joins this bus to the bus at the other end of a link, as a Ksock of this one.
 
-It binds here, as proxy, what is bound there: what comes into its queue is for the far side. The link asks it
-for records just before a frame goes out (fill, in outbox.py) and gives it those that came (receive, in
-inbox.py). This file is the session: what starts with a link and what ends with it.
+It binds here, as proxy, what is bound there: what comes into its queue is for the far side. The
+link asks it for records just before a frame goes out (fill, in outbox.py) and gives it those that
+came (receive, in inbox.py). This file is the session: what starts with a link and what ends with
+it.
 
-Rules (custody): a request that lies in the queue was never handed to the link, and ends in Link.Down; one that
-was taken for a frame is in doubt until its answer comes, and ends in Link.Lost. Nothing is sent twice. The
-answer finds its request by a *tag*, which is free again when the far side has answered, not when the asker
-gave up. Answers to requests of an earlier session are dropped and counted: `generation` tells.
+Rules (custody): a request that lies in the queue was never handed to the link, and ends in
+Link.Down; one that was taken for a frame is in doubt until its answer comes, and ends in
+Link.Lost. Nothing is sent twice. The answer finds its request by a *tag*, which is free again when
+the far side has answered, not when the asker gave up. Answers to requests of an earlier session
+are dropped and counted: `generation` tells.
 """
 
 from . import names
@@ -78,23 +80,23 @@ class Limpet:
             index=self.index,
         )
         self.neighbour = self.link.neighbour
-        self.driver: "Driver | None" = None  # what moves the link's bytes
+        self.driver: Driver | None = None  # what moves the link's bytes
 
-    def poll(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def poll(self, now_ms: int) -> int:  # hot:
         """Run the link's timers; return ms until its driver is next due."""
         return self.link.poll(now_ms) if self.driver is None else self.driver.due(now_ms)
 
     # What the link calls
 
-    def ready(self) -> bool:  # hot: tests/test_alloc.py
+    def ready(self) -> bool:  # hot:
         """Is there something to send?"""
         return self.outbox.ready()
 
-    def fill(self, buf: bytearray, start: int, end: int) -> int:  # hot: tests/test_alloc.py
+    def fill(self, buf: bytearray, start: int, end: int) -> int:  # hot:
         """Put records into buf[start:end]; what is given counts as handed to the driver."""
         return self.outbox.fill(buf, start, end)
 
-    def receive(self, buf: bytearray, start: int, end: int) -> None:  # hot: tests/test_alloc.py
+    def receive(self, buf: bytearray, start: int, end: int) -> None:  # hot:
         """Take the records of one frame, in order and once."""
         self.inbox.receive(buf, start, end)
 
@@ -161,5 +163,3 @@ def _checked(pattern: str) -> str:
     if names.check(pattern, True):
         raise ValueError(f"{pattern!r} is no name or pattern")
     return pattern
-
-

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a reader gets: a MessageView (hot layer, reused) or a Message (its own copy).
 
-Rules: a view shows the slot itself, so it is right until its Ksock takes the next message. A Message owns
-its data and stays right. Both are tickets for the reply: `answer` with the id of the request, which
-Hot.reply compares, so an old ticket is refused and never answers somebody else's request.
+Rules: a view shows the slot itself, so it is right until its Ksock takes the next message. A
+Message owns its data and stays right. Both are tickets for the reply: `answer` with the id of the
+request, which Hot.reply compares, so an old ticket is refused and never answers somebody else's
+request.
 """
 
 from . import status
@@ -28,69 +29,69 @@ class MessageView:
         self.slot: Slot = Slot(0)
         self.data = self.slot.data
         self.missed = 0  # copies lost just before this one
-        self.binding: "Binding | None" = None  # what brought it; None: an answer
-        self.answer: "Slot | None" = None  # the reply is ours to give
+        self.binding: Binding | None = None  # what brought it; None: an answer
+        self.answer: Slot | None = None  # the reply is ours to give
         self.ticket_net = 0
         self.ticket_serial = 0
 
-    def __getitem__(self, index: int) -> int:  # hot: tests/test_alloc.py
+    def __getitem__(self, index: int) -> int:  # hot:
         return self.data[index]
 
-    def __len__(self) -> int:  # hot: tests/test_alloc.py
+    def __len__(self) -> int:  # hot:
         return self.slot.size
 
     @property
-    def size(self) -> int:  # hot: tests/test_alloc.py
+    def size(self) -> int:  # hot:
         """Bytes of data."""
         return self.slot.size
 
     @property
-    def kind(self) -> int:  # hot: tests/test_alloc.py
+    def kind(self) -> int:  # hot:
         """ANNOUNCEMENT, REQUEST, REPLY or STATUS."""
         return self.slot.kind
 
     @property
-    def name(self) -> str:  # hot: tests/test_alloc.py
+    def name(self) -> str:  # hot:
         """The message's name (a kept object)."""
         return self.slot.name.text
 
     @property
-    def id_net(self) -> int:  # hot: tests/test_alloc.py
+    def id_net(self) -> int:  # hot:
         """The node that numbered the message, 0: this one."""
         return self.slot.net
 
     @property
-    def id_serial(self) -> int:  # hot: tests/test_alloc.py
+    def id_serial(self) -> int:  # hot:
         """Its number there."""
         return self.slot.serial
 
     @property
-    def sender_net(self) -> int:  # hot: tests/test_alloc.py
+    def sender_net(self) -> int:  # hot:
         """The node of the Ksock that sent it, 0: this one."""
         return self.slot.sender_net
 
     @property
-    def sender(self) -> int:  # hot: tests/test_alloc.py
+    def sender(self) -> int:  # hot:
         """Id of the Ksock that sent it, there; 0: the bus."""
         return self.slot.sender
 
     @property
-    def flags(self) -> int:  # hot: tests/test_alloc.py
+    def flags(self) -> int:  # hot:
         """The system half of the flags."""
         return self.slot.flags
 
     @property
-    def reply_serial(self) -> int:  # hot: tests/test_alloc.py
+    def reply_serial(self) -> int:  # hot:
         """Number of the request that a reply or status answers, 0: none."""
         return self.slot.reply_serial
 
     @property
-    def cookie(self) -> int:  # hot: tests/test_alloc.py
+    def cookie(self) -> int:  # hot:
         """Of an answer: what the asker had put into `hot.cookie` before the request."""
         return self.slot.cookie
 
     @property
-    def wants_reply(self) -> bool:  # hot: tests/test_alloc.py
+    def wants_reply(self) -> bool:  # hot:
         """Is this Ksock to answer?"""
         return self.answer is not None
 
@@ -99,8 +100,8 @@ class Message:
     """A received message with its own copy of the data; made by the comfortable layer.
 
     kind: "announcement", "request", "reply" or "status"; id: (node, number), node 0 is this bus;
-    sender: (node, Ksock); in_reply_to: number of the request that it answers, else 0; missed: copies
-    lost just before this one.
+    sender: (node, Ksock); in_reply_to: number of the request that it answers, else 0; missed:
+    copies lost just before this one.
     """
 
     def __init__(self, view: MessageView) -> None:

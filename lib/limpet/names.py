@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Names of messages: grammar and matching.
 
-A name is "$." and one or more words of ASCII letters and digits, joined by single dots. The last word of
-what one *binds* may be a wildcard: "*" stands for one or more words, "%" for exactly one.
+A name is "$." and one or more words of ASCII letters and digits, joined by single dots. The last
+word of what one *binds* may be a wildcard: "*" stands for one or more words, "%" for exactly one.
 
-Rules: a name is checked once, where it enters (bind, first use, from a wire); nothing below here looks
-at its characters again. Source: docs/guarantees.md, names.
+Rules: a name is checked once, where it enters (bind, first use, from a wire); nothing below here
+looks at its characters again. Source: docs/guarantees.md, names.
 """
 
 from .errors import EBADMSG, ENAMETOOLONG

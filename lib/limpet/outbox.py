@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a limpet says: bindings of this bus, requests and announcements out of its queue, answers.
 
-Rules: a message is taken from the queue only when its record fits the frame at hand, because taken means
-handed to the link. What would fit no frame at all is refused visibly: a request in a status that says it did
-not run, an announcement in a counter, and a reply becomes Failed, because its request did run.
+Rules: a message is taken from the queue only when its record fits the frame at hand, because taken
+means handed to the link. What would fit no frame at all is refused visibly: a request in a status
+that says it did not run, an announcement in a counter, and a reply becomes Failed, because its
+request did run.
 """
 
 from . import record
@@ -33,7 +34,7 @@ class Ticket:
 
     def __init__(self) -> None:
         self.used = False  # the far side has not answered under this tag yet
-        self.answer: "Slot | None" = None  # where the answer is parked
+        self.answer: Slot | None = None  # where the answer is parked
         self.ticket_net = 0
         self.ticket_serial = 0
 
@@ -58,8 +59,8 @@ class Outbox:
         self._refused = bytearray(256)  # errno by tag of the far side's requests, 0: none
         self._refused_count = 0
         self._version = -1  # of the bindings that `_changes` was made from
-        self._changes: "list[tuple[int, str]]" = []  # (operation, text) to be told
-        self._told: "list[tuple[int, str]]" = []  # what the far side knows
+        self._changes: list[tuple[int, str]] = []  # (operation, text) to be told
+        self._told: list[tuple[int, str]] = []  # what the far side knows
 
     def reset(self) -> None:
         """Begin anew: a session has ended or begun."""
@@ -75,7 +76,7 @@ class Outbox:
         self._changes = []
         self._told = []
 
-    def ready(self) -> bool:  # hot: tests/test_alloc.py
+    def ready(self) -> bool:  # hot:
         """Is there something to say?"""
         return (
             self._queue.count > 0
@@ -84,14 +85,14 @@ class Outbox:
             or len(self._changes) > 0
         )
 
-    def refuse(self, tag: int, errno: int) -> None:  # hot: tests/test_alloc.py
+    def refuse(self, tag: int, errno: int) -> None:  # hot:
         """Have the far side told that its request under `tag` did not run."""
         self._limpet.stats.refused += 1
         if self._refused[tag] == 0:
             self._refused_count += 1
         self._refused[tag] = errno
 
-    def fill(self, buf: bytearray, start: int, end: int) -> int:  # hot: tests/test_alloc.py
+    def fill(self, buf: bytearray, start: int, end: int) -> int:  # hot:
         """Put as many records into buf[start:end] as there are and fit; return the bytes put."""
         self._start = start
         self._cursor.over(buf, start, end)
@@ -102,7 +103,7 @@ class Outbox:
         self._hot.release()
         return self._cursor.i - start
 
-    def _put_next(self) -> bool:  # hot: tests/test_alloc.py
+    def _put_next(self) -> bool:  # hot:
         # Deal with what is next; False if the frame is full or nothing is left.
         if self._changes:
             return self._put_change()
@@ -125,7 +126,7 @@ class Outbox:
 
     # Messages
 
-    def _put_message(self, context: "Context | None") -> bool:  # hot: tests/test_alloc.py
+    def _put_message(self, context: "Context | None") -> bool:  # hot:
         self._hot.take(self._view)
         binding = self._view.binding
         self._limpet.stats.dropped += self._view.missed
@@ -144,7 +145,7 @@ class Outbox:
         self._put_origin(context)
         return self._put_data()
 
-    def _put_request(self, context: Context) -> bool:  # hot: tests/test_alloc.py
+    def _put_request(self, context: Context) -> bool:  # hot:
         view = self._view
         answer = view.answer
         if answer is None:
@@ -166,7 +167,7 @@ class Outbox:
             self._cursor.put_varint(max(0, ticks_diff(answer.deadline, self._answers.now_ms)))
         return self._put_data()
 
-    def _put_answer(self, context: "Context | None") -> bool:  # hot: tests/test_alloc.py
+    def _put_answer(self, context: "Context | None") -> bool:  # hot:
         slot = self._view.slot
         if slot.cookie >> 8 != self._limpet.generation:
             self._limpet.stats.late += 1
@@ -184,20 +185,20 @@ class Outbox:
             self._cursor.put(slot.user >> 8)
         return self._put_data()
 
-    def _put_origin(self, context: Context) -> None:  # hot: tests/test_alloc.py
+    def _put_origin(self, context: Context) -> None:  # hot:
         serial = self._view.slot.serial
         self._cursor.put(context.index)
         self._cursor.put_varint((serial - self._last_serial) & _MASK)
         self._last_serial = serial
 
-    def _put_data(self) -> bool:  # hot: tests/test_alloc.py
+    def _put_data(self) -> bool:  # hot:
         cursor = self._cursor
         slot = self._view.slot
         copy(cursor.buf, cursor.i, slot.data, 0, slot.size)
         cursor.i += slot.size
         return self._finish()
 
-    def _begin(self, head: int) -> None:  # hot: tests/test_alloc.py
+    def _begin(self, head: int) -> None:  # hot:
         # A record has a length if another one may follow.
         cursor = self._cursor
         if self.ready():
@@ -208,13 +209,13 @@ class Outbox:
             cursor.put(head)
             self._mark = -1
 
-    def _finish(self) -> bool:  # hot: tests/test_alloc.py
+    def _finish(self) -> bool:  # hot:
         if self._mark < 0:
             return False
         self._cursor.buf[self._mark] = self._cursor.i - self._mark - 1
         return True
 
-    def _free_tag(self) -> int:  # hot: tests/test_alloc.py
+    def _free_tag(self) -> int:  # hot:
         # Tags go round, so that one is not used again at once.
         for _ in self.tickets:
             self._tag += 1
@@ -226,7 +227,7 @@ class Outbox:
 
     # What can't be sent
 
-    def _filtered(self) -> None:  # hot: tests/test_alloc.py
+    def _filtered(self) -> None:  # hot:
         self._limpet.stats.filtered += 1
         if self._view.answer is not None:
             self._answers.end(self._view.answer, REMOTE_ERROR, EADDRNOTAVAIL)
@@ -248,7 +249,7 @@ class Outbox:
                 self._cursor.put(b)
             self._finish()
 
-    def _put_refusal(self) -> bool:  # hot: tests/test_alloc.py
+    def _put_refusal(self) -> bool:  # hot:
         if self._cursor.left() < 5:
             return False
         for tag in range(256):
@@ -308,7 +309,7 @@ class Outbox:
 
     def _compare(self) -> None:
         # What is bound here now, against what the far side knows.
-        wanted: "list[tuple[int, str]]" = []
+        wanted: list[tuple[int, str]] = []
         for b in self._bindings.all:
             entry = (record.REPLY if b.replier else record.LISTEN, b.text)
             if b.proxy or entry in wanted:

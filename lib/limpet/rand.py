@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The library's own source of randomness: the same numbers on every VM, seeded by the caller.
 
-A 16-bit xorshift would repeat too soon and a 32-bit one leaves the small ints of a board, so the state is
-two 15-bit halves stepped as a multiply-with-carry pair (each product stays below 2**30). Good for
-jitter, epochs and simulations; no secrets are made from it.
+A 16-bit xorshift would repeat too soon and a 32-bit one leaves the small ints of a board, so the
+state is two 15-bit halves stepped as a multiply-with-carry pair (each product stays below 2**30).
+Good for jitter, epochs and simulations; no secrets are made from it.
 """
 
 from .port import const
@@ -18,14 +18,14 @@ class Random:
     """A seeded stream of 30-bit numbers."""
 
     def __init__(self, seed: int) -> None:
-        self._x = (seed & _MASK15) or 1  # low half of the first generator, never all zero with its carry
+        self._x = (seed & _MASK15) or 1  # a generator must not be all zero, with its carry
         self._xc = (seed >> 15) & 0xFFF
         self._y = ((seed >> 7) & _MASK15) ^ 0x2A5A or 1
         self._yc = 1
         for _ in range(8):
             self.next()
 
-    def next(self) -> int:  # hot: tests/test_alloc.py
+    def next(self) -> int:  # hot:
         """Return the next number, 0..2**30-1."""
         t = _A * self._x + self._xc
         self._x = t & _MASK15
@@ -35,6 +35,6 @@ class Random:
         self._yc = t >> 15
         return self._x << 15 | self._y
 
-    def below(self, n: int) -> int:  # hot: tests/test_alloc.py
+    def below(self, n: int) -> int:  # hot:
         """Return a number in 0..n-1; 1 <= n <= 2**15 for an even spread."""
         return (self.next() >> 13) % n if n <= 512 else self.next() % n

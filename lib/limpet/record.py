@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Records: what limpets say to each other, several to a frame. docs/wire.md has the table.
 
-Layout: head, [length], body. Head: bit 7 LENGTH (a length byte follows, for the bytes behind it), bits 6-5 kind, bits
-4-0 by kind. A record without a length runs to the end of its frame, so only the last one may be so.
-Numbers are varints: seven bits a byte, low ones first, bit 7 set on all but the last; at most 30 bits.
+Layout: head, [length], body. Head: bit 7 LENGTH (a length byte follows, for the bytes behind it),
+bits 6-5 kind, bits 4-0 by kind. A record without a length runs to the end of its frame, so only
+the last one may be so. Numbers are varints: seven bits a byte, low ones first, bit 7 set on all
+but the last; at most 30 bits.
 
-Rules: only layouts here, no meaning. A Cursor never reads or writes past its end: it turns `bad` instead.
+Rules: only layouts here, no meaning. A Cursor never reads or writes past its end: it turns `bad`
+instead.
 """
 
 from .port import const
@@ -26,7 +28,8 @@ REPLY = const(4)
 UNREPLY = const(5)
 OPERATION = const(0x1F)
 
-# What the fields of a record before its data take at the most: head, length, context, tag, two varints.
+# What the fields of a record before its data take at the most: head, length, context, tag, two
+# varints.
 HEAD_SIZE_MAX = const(14)
 # ... and a CONTEXT record without its name.
 CONTEXT_SIZE_MAX = const(8)
@@ -43,18 +46,18 @@ class Cursor:
         self.end = 0
         self.bad = False
 
-    def over(self, buf: bytearray, start: int, end: int) -> None:  # hot: tests/test_alloc.py
+    def over(self, buf: bytearray, start: int, end: int) -> None:  # hot:
         """Start anew over buf[start:end]."""
         self.buf = buf
         self.i = start
         self.end = end
         self.bad = False
 
-    def left(self) -> int:  # hot: tests/test_alloc.py
+    def left(self) -> int:  # hot:
         """Return how many bytes lie ahead."""
         return self.end - self.i
 
-    def put(self, value: int) -> None:  # hot: tests/test_alloc.py
+    def put(self, value: int) -> None:  # hot:
         """Write one byte."""
         if self.i >= self.end:
             self.bad = True
@@ -62,14 +65,14 @@ class Cursor:
         self.buf[self.i] = value
         self.i += 1
 
-    def put_varint(self, value: int) -> None:  # hot: tests/test_alloc.py
+    def put_varint(self, value: int) -> None:  # hot:
         """Write a number of up to 30 bits."""
         while value > 0x7F:
             self.put(value & 0x7F | 0x80)
             value >>= 7
         self.put(value)
 
-    def get(self) -> int:  # hot: tests/test_alloc.py
+    def get(self) -> int:  # hot:
         """Read one byte; 0 and bad at the end."""
         if self.i >= self.end:
             self.bad = True
@@ -78,7 +81,7 @@ class Cursor:
         self.i += 1
         return value
 
-    def get_varint(self) -> int:  # hot: tests/test_alloc.py
+    def get_varint(self) -> int:  # hot:
         """Read a number; bad if it has more than 30 bits or is cut off."""
         value = shift = 0
         while True:

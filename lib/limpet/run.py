@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Who runs a bus: whoever waits, pumps.
 
-Rules: this is the only file of the library that reads the clock, and it sleeps only in the port's Waiter.
-step() is one turn: drivers move bytes, what is due is run, handlers are called. run(), a blocking call and
-serve() (aio.py) are loops around it. One thread pumps at a time; the others sleep until it wakes them.
-A call that waits inside a handler would wait for itself, and is refused.
+Rules: this is the only file of the library that reads the clock, and it sleeps only in the port's
+Waiter. step() is one turn: drivers move bytes, what is due is run, handlers are called. run(), a
+blocking call and serve() (aio.py) are loops around it. One thread pumps at a time; the others
+sleep until it wakes them. A call that waits inside a handler would wait for itself, and is
+refused.
 """
 
 from .errors import NoReplier, WouldDeadlock
@@ -50,8 +51,8 @@ class Runner:
         self.stopped = False
         self._bus = bus
         self._waiter = bus.waiter
-        self._drivers: "list[Driver]" = []
-        self._timers: "list[_Timer]" = []
+        self._drivers: list[Driver] = []
+        self._timers: list[_Timer] = []
         self._pumping = False
 
     def now(self) -> int:
@@ -118,12 +119,17 @@ class Runner:
     def check_may_wait(self) -> None:
         """Raise WouldDeadlock inside a handler."""
         if self.inside and self._waiter.owned():
-            raise WouldDeadlock("a call that waits, inside a handler: use ks.request and a handler")
+            raise WouldDeadlock(
+                "a call that waits, inside a handler: use ks.request and a handler"
+            )
 
     def wait(
         self, ready: "Callable[[], bool]", timeout_ms: "int | None", queue: "Queue | None" = None
     ) -> bool:
-        """Pump, or let the thread that pumps do it, until ready(); False if the time ran out first."""
+        """Pump, or let the thread that pumps do it, until ready().
+
+        False if the time ran out first.
+        """
         self.check_may_wait()
         start = ticks_ms()
         mine = False

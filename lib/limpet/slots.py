@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The slots of a bus: every message lives in one, from its send until its last reader lets go.
 
-Rules: all slots are made in the constructor and are of one size; they change hands by reference, the
-data is copied once, when it comes in. `refs` counts who has a slot (queues, the view of a Ksock,
-a sender at work). `held` counts those among them that protect it from being dropped: an unread request
-in its replier's queue, a view, a sender at work. A slot that is `parked` waits to carry the answer to a
-request (answers.py); nobody else refers to it.
+Rules: all slots are made in the constructor and are of one size; they change hands by reference,
+the data is copied once, when it comes in. `refs` counts who has a slot (queues, the view of a
+Ksock, a sender at work). `held` counts those among them that protect it from being dropped: an
+unread request in its replier's queue, a view, a sender at work. A slot that is `parked` waits to
+carry the answer to a request (answers.py); nobody else refers to it.
 """
 
 from .port import const
@@ -32,12 +32,12 @@ class Slot:
     ).split()
 
     def __init__(self, size: int) -> None:
-        self.next: "Slot | None" = None  # the next free one
+        self.next: Slot | None = None  # the next free one
         self.refs = 0
         self.held = 0
         self.order = 0  # when it was filled: a running number of the bus, wraps at 2**30
         self.kind = ANNOUNCEMENT
-        self.name: "Name" = None  # type: ignore[assignment]  # bindings.Name
+        self.name: Name = None  # type: ignore[assignment]  # bindings.Name
         self.net = 0  # id: node that numbered the message (0: this bus) ...
         self.serial = 0  # ... and its number there
         self.sender_net = 0  # node of the sending Ksock, 0: this bus
@@ -51,11 +51,11 @@ class Slot:
         self.size = 0  # bytes of data
         self.data = bytearray(size)
         # Of a request: where its answer is parked.
-        self.answer: "Slot | None" = None
+        self.answer: Slot | None = None
         # Of a parked answer (see answers.py):
-        self.asker: "Queue | None" = None  # Queue that gets it; None: its Ksock has closed
-        self.holder: "Queue | None" = None  # Queue whose Ksock has read the request
-        self.request: "Slot | None" = None  # the request while it is unread
+        self.asker: Queue | None = None  # Queue that gets it; None: its Ksock has closed
+        self.holder: Queue | None = None  # Queue whose Ksock has read the request
+        self.request: Slot | None = None  # the request while it is unread
         self.timed = False  # has it a deadline?
         self.deadline = 0  # ms, wraps
         self.index = -1  # place in the table of outstanding requests, -1: not outstanding
@@ -67,11 +67,11 @@ class Pool:
     def __init__(self, count: int, size: int) -> None:
         self.count = count
         self.size = size
-        self.free: "Slot | None" = None
+        self.free: Slot | None = None
         self.free_count = 0
         self.free_count_min = count  # low-water mark
         self.order = 0
-        self.queues: "list[Queue]" = []  # all Queues of the bus, in the order of their ids
+        self.queues: list[Queue] = []  # all Queues of the bus, in the order of their ids
         self.dropped = 0  # messages dropped to make room
         for _ in range(count):
             slot = Slot(size)
@@ -79,14 +79,17 @@ class Pool:
             self.free = slot
         self.free_count = count
 
-    def need(self, count: int) -> bool:  # hot: tests/test_alloc.py
-        """Make sure that `count` slots are free, dropping old listeners' copies; False if it can't be."""
+    def need(self, count: int) -> bool:  # hot:
+        """Make sure that `count` slots are free, dropping old listeners' copies.
+
+        False if it can't be.
+        """
         while self.free_count < count:
             if not self._drop_oldest():
                 return False
         return True
 
-    def get(self) -> Slot:  # hot: tests/test_alloc.py
+    def get(self) -> Slot:  # hot:
         """Take a free slot, with one reference that holds it; only after need()."""
         slot = self.free
         assert slot is not None
@@ -99,12 +102,12 @@ class Pool:
             self.free_count_min = self.free_count
         return slot
 
-    def let_go(self, slot: Slot) -> None:  # hot: tests/test_alloc.py
+    def let_go(self, slot: Slot) -> None:  # hot:
         """Give back a reference that held the slot."""
         slot.held -= 1
         self.put(slot)
 
-    def put(self, slot: Slot) -> None:  # hot: tests/test_alloc.py
+    def put(self, slot: Slot) -> None:  # hot:
         """Give back a reference; the last one frees the slot."""
         slot.refs -= 1
         if slot.refs == 0:
@@ -113,7 +116,7 @@ class Pool:
             self.free = slot
             self.free_count += 1
 
-    def _drop_oldest(self) -> bool:  # hot: tests/test_alloc.py
+    def _drop_oldest(self) -> bool:  # hot:
         # The oldest message that only listeners still hold goes; each of them is told (missed).
         oldest = None
         for queue in self.queues:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The closed set of statuses: what ends a request that gets no reply, and what that means.
 
-Rules: a status is only ever made by answers.py, into the slot that the request reserved. `executed` is what
-an asker may conclude: "no" and "yes" are promises; where nobody can know, it is "unknown". Codes travel
-between nodes, so they never change their meaning. docs/guarantees.md has the table for users.
+Rules: a status is only ever made by answers.py, into the slot that the request reserved.
+`executed` is what an asker may conclude: "no" and "yes" are promises; where nobody can know, it is
+"unknown". Codes travel between nodes, so they never change their meaning. docs/guarantees.md has
+the table for users.
 """
 
 from .bindings import Name
@@ -49,7 +50,10 @@ _remote_names: "dict[int, Name]" = {}
 
 
 def name_of(code: int, errno: int) -> Name:
-    """Return the kept name of a status. `errno` counts for REMOTE_ERROR; its first use allocates."""
+    """Return the kept name of a status.
+
+    `errno` counts for REMOTE_ERROR; its first use allocates.
+    """
     if code != REMOTE_ERROR:
         return _NAMES[code]
     name = _remote_names.get(errno)
