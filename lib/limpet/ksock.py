@@ -94,6 +94,7 @@ class Ksock:
             with self._lock:
                 self.bus.bind(self.hot, name, replier).handler = function
                 self.handled += 1
+                self.hot.queue.watch = self.bus.waiter  # who pumps is to call it at once
             return function
 
         return bind

@@ -231,6 +231,7 @@ class Link:
 
     def _end(self) -> None:
         self._become(DOWN)
+        self.neighbour.compatible = False
         self.neighbour.put(DISCONNECTED)
         self._client.disconnected()
 
