@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Byte streams on CPython: serial devices, ptys and `socket://host:port`, opened through pyserial.
+"""Byte streams on CPython: serial devices and ptys, opened by pyserial, and `socket://host:port`.
 
 Rules: nothing here blocks once the stream is open. None means "not now", 0 from readinto that the
 other end has gone, an OSError that the device has. Every refusal to open says what to do about it.
@@ -8,6 +8,7 @@ other end has gone, an OSError that the device has. Every refusal to open says w
 import errno
 import fcntl
 import os
+import socket
 import termios
 
 import serial
@@ -17,13 +18,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_EXCLUSIVE_ERRNOS = (errno.EAGAIN, errno.EBUSY)
+_SOCKET = "socket://"
+_CONNECT_S = 2.0  # how long opening may take, at most
+_BUSY = (errno.EAGAIN, errno.EBUSY)
 
 
 class SerialStream:
     """An open port: the shape that every port gives a byte stream (ports/README.md)."""
 
-    def __init__(self, port: "serial.SerialBase", counts: bool) -> None:
+    def __init__(self, port: "serial.Serial | socket.socket", counts: bool) -> None:
         self.blocked = False  # set by the driver while bytes wait for room; read by the Waiter
         self._port = port
         self._fd: int = port.fileno()
@@ -68,7 +71,7 @@ class SerialStream:
 
 
 def open_uart(settings: "dict[str, Any]") -> SerialStream:
-    """Open settings["port"], a device path, a pty or a URL of pyserial, at settings["baud"].
+    """Open settings["port"], a device, a pty or socket://host:port, at settings["baud"].
 
     The rest of `settings` goes to pyserial (`rtscts`, `dsrdtr`, ...). A device is then ours alone.
     Raises OSError with a sentence that says what to do.
@@ -76,33 +79,44 @@ def open_uart(settings: "dict[str, Any]") -> SerialStream:
     port = settings.get("port")
     if not isinstance(port, str) or not port:
         raise ValueError('settings need a "port": a device path or socket://host:port')
+    if port.startswith(_SOCKET):
+        return SerialStream(_connected(port), False)
     options = {k: v for k, v in settings.items() if k not in ("port", "baud")}
-    is_url = "://" in port
     try:
-        opened = serial.serial_for_url(
+        opened = serial.Serial(
             port,
             baudrate=settings.get("baud", 115200),
             timeout=0,
             write_timeout=0,
-            exclusive=None if is_url else True,
+            exclusive=True,
             **options,
         )
     except (OSError, termios.error) as e:
         raise _explained(port, e) from None
     try:
-        fd = opened.fileno()
-    except (OSError, AttributeError):
-        opened.close()
-        raise OSError(errno.EINVAL, f"{port}: nothing that one can sleep on") from None
-    try:
-        os.set_blocking(fd, False)
-        counts = os.isatty(fd)
-        if counts:
-            _tell_end_from_nothing(fd)
+        _tell_end_from_nothing(opened.fileno())
     except (OSError, termios.error) as e:
         opened.close()
         raise _explained(port, e) from None
-    return SerialStream(opened, counts)
+    return SerialStream(opened, True)
+
+
+def _connected(port: str) -> socket.socket:
+    """Connect to socket://host:port. Not through pyserial: small frames must not wait for an ack."""
+    host, colon, number = port[len(_SOCKET) :].rstrip("/").rpartition(":")
+    if not colon or not host or not number.isdigit() or int(number) > 65535:
+        raise ValueError(f"{port} is not of the form socket://host:port")
+    try:
+        made = socket.create_connection((host.strip("[]"), int(number)), _CONNECT_S)
+    except TimeoutError:
+        raise OSError(
+            errno.ETIMEDOUT, f"{port} does not answer: is it on, is the network?"
+        ) from None
+    except OSError as e:
+        raise _explained(port, e) from None
+    made.setblocking(False)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 def _tell_end_from_nothing(fd: int) -> None:
@@ -128,7 +142,7 @@ def _explained(port: str, e: Exception) -> OSError:
         text = (
             f"no permission for {port}: join the group that owns it (often dialout), log in again"
         )
-    elif number in _EXCLUSIVE_ERRNOS:
+    elif number in _BUSY:
         text = f"{port} is in use by another program: close that one, or name another port"
     elif number in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
         text = f"{port} is not a serial device"

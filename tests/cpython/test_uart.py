@@ -1,0 +1,523 @@
+# SPDX-License-Identifier: MIT
+"""Byte streams for real: ptys, TCP, devices that are missing, busy, or go and come back."""
+
+import asyncio
+import errno
+import os
+import pty
+import signal
+import socket
+import threading
+import time
+import tty
+
+import pytest
+import serial
+
+from limpet.port import Waiter, open_uart, ticks_ms
+from limpet.transport.uart import UARTDriver
+
+LIMIT_S = 5  # nothing here takes so long, unless it is broken
+
+
+class Pty:
+    """A serial device of our own: `path` for the driver, `read` and `write` for the far end."""
+
+    def __init__(self):
+        self.master, self.slave = pty.openpty()
+        tty.setraw(self.slave)
+        os.set_blocking(self.master, False)
+        self.path = os.ttyname(self.slave)
+
+    def write(self, data):
+        return os.write(self.master, data)
+
+    def read(self, size):
+        """Read exactly `size` bytes."""
+        got = b""
+        until = time.monotonic() + LIMIT_S
+        while len(got) < size and time.monotonic() < until:
+            try:
+                got += os.read(self.master, size - len(got))
+            except BlockingIOError:
+                continue
+        return got
+
+    def close(self):
+        for fd in (self.slave, self.master):
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+
+
+@pytest.fixture
+def line():
+    made = Pty()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def waiter():
+    made = Waiter()
+    made.wait(0, False)
+    yield made
+    made.close()
+
+
+class FakeStats:
+    rx_bytes = tx_bytes = device_lost = 0
+
+
+class FakeLink:
+    """Sends what it is told to and keeps what it hears."""
+
+    wire_size = 300
+
+    def __init__(self):
+        self.stats = FakeStats()
+        self.frames = []
+        self.fed = b""
+
+    def feed(self, buf, count, now_ms):
+        self.fed += bytes(buf[:count])
+        return count
+
+    def take(self, out, now_ms):
+        if not self.frames:
+            return 0
+        frame = self.frames.pop(0)
+        out[: len(frame)] = frame
+        return len(frame)
+
+    def poll(self, now_ms):
+        return 0 if self.frames else 1000
+
+
+def pump_until(driver, waiter, done):
+    """Run the driver as a bus would, until done() or the limit."""
+    until = time.monotonic() + LIMIT_S
+    while not done():
+        assert time.monotonic() < until, "took too long"
+        now = ticks_ms()
+        if not driver.pump(now):
+            waiter.wait(driver.due(now), driver.writing)
+
+
+def refusal(settings):
+    with pytest.raises(OSError) as caught:
+        open_uart(settings)
+    assert not isinstance(caught.value, serial.SerialException)
+    return caught.value
+
+
+# The stream.
+
+
+def test_bytes_pass_both_ways_unchanged(line):
+    """All 256 values: no echo, no translation, no control characters."""
+    stream = open_uart({"port": line.path, "baud": 115200})
+    every = bytes(range(256))
+    buf = bytearray(512)
+    assert stream.readinto(buf) is None
+    line.write(every)
+    got = b""
+    while len(got) < 256:
+        n = stream.readinto(buf)
+        got += bytes(buf[: n or 0])
+    assert got == every
+    assert stream.write(bytearray(b"<" + every + b">"), 1, 256) == 256
+    assert line.read(256) == every
+    assert stream.readinto(buf) is None
+    stream.close()
+    stream.close()
+    assert stream.fileno() == -1
+
+
+def test_a_full_device_takes_a_part_and_then_nothing(line):
+    """Writing never blocks; what the device did not take is not lost."""
+    stream = open_uart({"port": line.path})
+    block = bytearray(bytes(range(256)) * 16)
+    sent = 0
+    while True:
+        n = stream.write(block, 0, len(block))
+        if n is None:
+            break
+        sent += n
+        assert sent < 10**6
+    assert sent > 0
+    assert len(line.read(sent)) == sent
+    stream.close()
+
+
+def test_a_hang_up_is_told_from_silence(line):
+    """No bytes: None. The other end gone: 0, or an error; writing then fails."""
+    stream = open_uart({"port": line.path})
+    buf = bytearray(10)
+    assert stream.readinto(buf) is None
+    line.close()
+    try:
+        assert stream.readinto(buf) == 0
+    except OSError as e:
+        assert e.errno == errno.EIO
+    with pytest.raises(OSError):
+        stream.write(buf, 0, 5)
+    assert stream.queued() == 0
+    stream.close()
+
+
+def test_tcp():
+    """socket:// joins a server; its end is told."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = open_uart({"port": f"socket://127.0.0.1:{server.getsockname()[1]}"})
+        far, _ = server.accept()
+    buf = bytearray(10)
+    assert stream.readinto(buf) is None
+    assert stream.write(bytearray(b"hello"), 0, 5) == 5
+    assert far.recv(10) == b"hello"
+    assert stream.queued() == 0
+    far.close()
+    until = time.monotonic() + LIMIT_S
+    while stream.readinto(buf) is None:
+        assert time.monotonic() < until
+    assert stream.readinto(buf) == 0
+    stream.close()
+
+
+# Refusals.
+
+
+def test_a_missing_device():
+    e = refusal({"port": "/dev/ttyNONE9"})
+    assert e.errno == errno.ENOENT
+    assert "no device /dev/ttyNONE9: is it plugged in" in str(e)
+    assert "Serial devices here:" in str(e)
+
+
+def test_a_port_in_use(line):
+    """A second program, or a second driver, is told so; the first one goes on."""
+    first = open_uart({"port": line.path})
+    e = refusal({"port": line.path})
+    assert e.errno in (errno.EAGAIN, errno.EBUSY)
+    assert f"{line.path} is in use by another program" in str(e)
+    line.write(b"x")
+    buf = bytearray(4)
+    while first.readinto(buf) is None:
+        pass
+    first.close()
+    open_uart({"port": line.path}).close()
+
+
+def test_no_permission(monkeypatch):
+    """The group to join is named. (Tests may run as root, so the refusal is made up.)"""
+
+    def refuse(path, flags):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr("serial.serialposix.os.open", refuse)
+    e = refusal({"port": "/dev/ttyUSB0"})
+    assert e.errno == errno.EACCES
+    assert "no permission for /dev/ttyUSB0: join the group" in str(e)
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/", "file"])
+def test_no_serial_device(path, tmp_path):
+    if path == "file":
+        (tmp_path / path).write_text("text")
+        path = str(tmp_path / path)
+    assert f"{path} is not a serial device" in str(refusal({"port": path}))
+
+
+def test_nobody_listens():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = f"socket://127.0.0.1:{server.getsockname()[1]}"
+    e = refusal({"port": port})
+    assert e.errno == errno.ECONNREFUSED
+    assert f"nobody listens at {port}" in str(e)
+
+
+@pytest.mark.parametrize(
+    "port", ["socket://host", "socket://:7000", "socket://host:x", "socket://"]
+)
+def test_a_wrong_address(port):
+    with pytest.raises(ValueError, match="socket://host:port"):
+        open_uart({"port": port})
+
+
+def test_an_unknown_kind_of_address():
+    assert "no device nonsense://x" in str(refusal({"port": "nonsense://x"}))
+
+
+def test_a_refused_device_leaves_no_open_file(line):
+    before = len(os.listdir("/proc/self/fd"))
+    for settings in ({"port": "/dev/null"}, {"port": "/dev/ttyNONE9"}):
+        refusal(settings)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# The driver.
+
+
+def test_settings_of_the_driver():
+    """A path, a path with settings, or a board's data."""
+    assert UARTDriver("/dev/ttyUSB0").baud == 115200
+    assert UARTDriver("/dev/ttyUSB0", 9600).baud == 9600
+    assert UARTDriver({"port": "/dev/ttyUSB0", "baud": 921600}).baud == 921600
+    data = {"uart": 0, "baud": 9600}
+    assert UARTDriver(data, baud=1).baud == 9600
+    assert data == {"uart": 0, "baud": 9600}
+    with pytest.raises(ValueError):
+        UARTDriver().open()
+
+
+def test_the_driver_moves_bytes(line, waiter):
+    """Frames go out in order, however slowly the far end reads; what comes in is fed."""
+    driver, link = UARTDriver(line.path), FakeLink()
+    driver.attach(link, waiter)
+    frames = [bytes([i % 255 + 1]) * 250 + b"\0" for i in range(400)]
+    link.frames = list(frames)
+    got = b""
+
+    def done():
+        nonlocal got
+        try:
+            got += os.read(line.master, 1000)
+        except BlockingIOError:
+            pass
+        return len(got) == 400 * 251
+
+    pump_until(driver, waiter, done)
+    assert got == b"".join(frames)
+    assert link.stats.tx_bytes == 400 * 251
+    line.write(b"incoming")
+    pump_until(driver, waiter, lambda: link.fed == b"incoming")
+    assert link.stats.rx_bytes == 8
+    driver.close()
+
+
+def test_a_clogged_device_wakes_its_bus_when_it_takes_bytes(line, waiter):
+    """While the far end does not read, nobody spins; when it reads, the sleep ends."""
+    driver, link = UARTDriver(line.path), FakeLink()
+    driver.attach(link, waiter)
+    link.frames = [b"x" * 250] * 1000
+    while not driver.writing:
+        driver.pump(ticks_ms())
+    assert driver.due(ticks_ms()) > 0
+    waiter.wait(0, True)
+    assert not waiter.wait(20, True)
+    size = link.stats.tx_bytes
+    thread = threading.Thread(target=line.read, args=(size,))
+    start = time.monotonic()
+    thread.start()
+    assert waiter.wait(5000, True)
+    assert time.monotonic() - start < 4
+    assert driver.pump(ticks_ms())
+    assert link.stats.tx_bytes > size
+    thread.join()
+    driver.close()
+
+
+def test_a_device_that_vanishes_and_comes_back(tmp_path, waiter):
+    """Unplugged and plugged in again, under the same name: the driver goes on by itself."""
+    first, second = Pty(), Pty()
+    name = tmp_path / "ttyUSB0"
+    name.symlink_to(first.path)
+    driver, link = UARTDriver(str(name)), FakeLink()
+    driver.attach(link, waiter)
+    first.write(b"one")
+    pump_until(driver, waiter, lambda: link.fed == b"one")
+    name.unlink()
+    first.close()
+    pump_until(driver, waiter, lambda: not driver.is_open)
+    assert link.stats.device_lost == 1
+    assert driver.stream is None
+    link.frames = [b"frame\0"]
+    now = ticks_ms()
+    driver.pump(now + 600 & 2**30 - 1)  # not there yet: no exception, no frame taken
+    assert not driver.is_open and len(link.frames) == 1
+    name.symlink_to(second.path)
+    pump_until(driver, waiter, lambda: driver.is_open)
+    assert second.read(7) == b"\0frame\0"
+    second.write(b"two")
+    pump_until(driver, waiter, lambda: link.fed == b"onetwo")
+    driver.close()
+    second.close()
+
+
+def test_a_server_that_vanishes_and_comes_back(waiter):
+    server = socket.create_server(("127.0.0.1", 0))
+    address = server.getsockname()
+    driver, link = UARTDriver(f"socket://127.0.0.1:{address[1]}"), FakeLink()
+    driver.attach(link, waiter)
+    far, _ = server.accept()
+    server.close()
+    far.close()
+    pump_until(driver, waiter, lambda: link.stats.device_lost == 1)
+    with socket.create_server(address) as server:
+        pump_until(driver, waiter, lambda: driver.is_open)
+        far, _ = server.accept()
+        far.sendall(b"again")
+        pump_until(driver, waiter, lambda: link.fed == b"again")
+        far.close()
+    driver.close()
+
+
+# The Waiter, where threads and signals are.
+
+
+def test_a_readable_stream_ends_the_sleep(line, waiter):
+    stream = open_uart({"port": line.path})
+    waiter.add(stream)
+    waiter.wait(0, False)
+    assert not waiter.wait(10, False)
+    line.write(b"x")
+    assert waiter.wait(5000, False)
+    assert waiter.wait(5000, False)  # still readable
+    waiter.remove(stream)
+    waiter.wait(0, False)
+    assert not waiter.wait(10, False)
+    stream.close()
+
+
+def test_only_a_blocked_stream_is_waited_for_to_write(line, waiter):
+    """A stream with room must not keep the bus awake when another one's bytes wait."""
+    stream = open_uart({"port": line.path})
+    waiter.add(stream)
+    waiter.wait(0, False)
+    assert not waiter.wait(10, True)
+    stream.blocked = True
+    assert not waiter.wait(10, False)
+    assert waiter.wait(5000, True)
+    waiter.remove(stream)
+    stream.close()
+
+
+def test_a_closed_stream_does_no_harm(line, waiter):
+    stream = open_uart({"port": line.path})
+    waiter.add(stream)
+    stream.close()
+    waiter.wait(0, False)
+    assert not waiter.wait(5, True)
+
+
+def test_wakes_are_not_lost(waiter):
+    """A producer and a sleeper, 2000 times: no item waits for a time-out."""
+    items = []
+
+    def produce():
+        for i in range(2000):
+            items.append(i)
+            waiter.wake()
+
+    thread = threading.Thread(target=produce)
+    thread.start()
+    seen = 0
+    while seen < 2000:
+        fresh = len(items) - seen
+        if fresh:
+            seen += fresh
+        else:
+            assert waiter.wait(5000, False), "an item was there and nobody was woken"
+    thread.join()
+
+
+def test_while_one_thread_pumps_the_others_sleep_until_a_wake(line, waiter):
+    """A thread that is not the pump is not disturbed by streams, but by wake()."""
+    stream = open_uart({"port": line.path})
+    waiter.add(stream)
+    line.write(b"x")
+    waiter.own()
+    results = []
+
+    def follow():
+        waiter.wait(0, False)  # a thread's first wait may return at once
+        results.append(waiter.owned())
+        results.append(waiter.wait(20, False))
+        results.append("slept")
+        results.append(waiter.wait(5000, False))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    while "slept" not in results:
+        assert waiter.wait(5000, False)  # the pump sees the stream
+    waiter.wake()
+    thread.join(LIMIT_S)
+    assert results == [False, False, "slept", True]
+    waiter.remove(stream)
+    stream.close()
+
+
+def test_a_signal_handler_may_wake(waiter):
+    """It ends the sleep of the thread that it interrupts."""
+    before = signal.signal(signal.SIGALRM, lambda number, frame: waiter.wake())
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        start = time.monotonic()
+        assert waiter.wait(5000, False)
+        assert time.monotonic() - start < 4
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_start_runs_a_thread_that_owns(waiter):
+    results = []
+    done = threading.Event()
+
+    def body():
+        results.append(waiter.owned())
+        done.set()
+
+    waiter.start(body)
+    assert done.wait(LIMIT_S)
+    assert results == [True]
+    assert not waiter.owned()
+
+
+def test_dead_threads_leave_nothing(waiter):
+    """Threads that waited and ended do not pile up, nor their files."""
+    for _ in range(20):
+        thread = threading.Thread(target=waiter.wait, args=(0, False))
+        thread.start()
+        thread.join()
+    assert len(waiter._sleepers) <= 2
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        thread = threading.Thread(target=waiter.wait, args=(0, False))
+        thread.start()
+        thread.join()
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_tasks_and_streams(line, waiter):
+    """Two tasks sleep on one Waiter: a stream, a wake and a time-out reach both."""
+    stream = open_uart({"port": line.path})
+    waiter.add(stream)
+    waiter.wait(0, False)
+
+    async def both(timeout_ms, writing=False):
+        waits = [waiter.wait_async(timeout_ms, writing) for _ in range(2)]
+        return await asyncio.gather(*waits)
+
+    async def main():
+        assert await both(10) == [False, False]
+        asyncio.get_running_loop().call_later(0.01, waiter.wake)
+        assert await both(5000) == [True, True]
+        stream.blocked = True
+        assert await both(10) == [False, False]
+        assert await both(5000, True) == [True, True]
+        stream.blocked = False
+        asyncio.get_running_loop().call_later(0.01, line.write, b"x")
+        assert await both(None) == [True, True]
+        waiter.remove(stream)
+        stream.close()
+        await waiter.wait_async(0, False)
+        task = asyncio.create_task(waiter.wait_async(None, False))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await waiter.wait_async(5, False) is False
+
+    asyncio.run(main())
+    assert not waiter._sleepers[0].futures and not waiter._sleepers[0].fds
