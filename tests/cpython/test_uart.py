@@ -92,7 +92,7 @@ class FakeLink:
         return len(frame)
 
     def poll(self, now_ms):
-        return 0 if self.frames else 1000
+        return 0 if self.frames else 20
 
 
 def pump_until(driver, waiter, done):

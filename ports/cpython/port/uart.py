@@ -102,7 +102,7 @@ def open_uart(settings: "dict[str, Any]") -> SerialStream:
 
 
 def _connected(port: str) -> socket.socket:
-    """Connect to socket://host:port. Not through pyserial: small frames must not wait for an ack."""
+    """Connect to socket://host:port; not by pyserial: small frames must not wait for an ack."""
     host, colon, number = port[len(_SOCKET) :].rstrip("/").rpartition(":")
     if not colon or not host or not number.isdigit() or int(number) > 65535:
         raise ValueError(f"{port} is not of the form socket://host:port")
