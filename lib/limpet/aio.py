@@ -19,41 +19,45 @@ if TYPE_CHECKING:
 
 
 async def serve(bus: "Bus") -> None:
-    """Pump until bus.stop(). Only one may run."""
+    """Pump until bus.stop(). Raises RuntimeError if somebody pumps already."""
     runner = bus.runner
-    if runner.serving:
-        raise RuntimeError("serve() is running already")
-    runner.serving = True
     runner.stopped = False
+    if not runner.enter():
+        raise RuntimeError("this bus is being pumped already")
     try:
         while not runner.stopped:
             await _turn(bus, MS_MAX)
     finally:
-        runner.serving = False
-        bus.waiter.wake()  # who relied on it goes on alone
+        runner.leave()
 
 
 async def _turn(bus: "Bus", left_ms: int) -> None:
     with bus.waiter.lock:
-        due = bus.runner.turn()
-    due = min(due, left_ms)
+        due = min(bus.runner.turn(), left_ms)
     await bus.waiter.wait_async(None if due >= MS_MAX else due, bus.runner.writing())
 
 
 async def wait(bus: "Bus", ready: "Callable[[], bool]", timeout_ms: "int | None") -> bool:
-    """Wait until ready(); False if the time ran out first."""
+    """Wait until ready(); False if the time ran out first. Pumps if nobody else does."""
+    bus.runner.check_may_wait()
     start = ticks_ms()
-    while not ready():
-        left = MS_MAX
-        if timeout_ms is not None:
-            left = timeout_ms - ticks_diff(ticks_ms(), start)
-            if left <= 0:
-                return False
-        if bus.runner.serving:
-            await bus.waiter.wait_async(None if left >= MS_MAX else left, False)
-        else:
-            await _turn(bus, left)
-    return True
+    mine = False
+    try:
+        while not ready():
+            left = MS_MAX
+            if timeout_ms is not None:
+                left = timeout_ms - ticks_diff(ticks_ms(), start)
+                if left <= 0:
+                    return False
+            mine = bus.runner.enter() or mine
+            if mine:
+                await _turn(bus, left)
+            else:
+                await bus.waiter.wait_async(None if left >= MS_MAX else left, False)
+        return True
+    finally:
+        if mine:
+            bus.runner.leave()
 
 
 class AsyncKsock:

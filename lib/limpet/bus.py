@@ -238,7 +238,7 @@ class Bus:
 
         Other threads then use the calls on Ksocks only.
         """
-        self.waiter.start(self.run)
+        self.runner.start()
 
     def stop(self) -> None:
         """End run() or serve() at its next turn, from any thread."""
@@ -264,10 +264,13 @@ class Bus:
     def close(self) -> None:
         """Close all Ksocks and links; requests end, drivers are given back."""
         self.runner.close()
-        for limpet in self.limpets:
-            limpet.close()
-        for ksock in list(self.ksocks):
-            ksock.close()
+        with self.waiter.lock:
+            for limpet in self.limpets:
+                limpet.close()
+            for ksock in list(self.ksocks):
+                ksock.close()
+        if not self.runner.pumping:
+            self.waiter.close()
 
     def __enter__(self) -> "Bus":
         return self

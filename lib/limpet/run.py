@@ -9,8 +9,10 @@ refused.
 """
 
 from .errors import NoReplier, WouldDeadlock
-from .port import print_exception, ticks_ms
+from .port import const, print_exception, ticks_ms
 from .ticks import MS_MAX, ticks_add, ticks_diff
+
+_CLOSE_MS = const(1000)  # how long close() lets a thread that pumps finish its turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,13 +49,12 @@ class Runner:
 
     def __init__(self, bus: "Bus") -> None:
         self.inside = False  # a handler is being called
-        self.serving = False  # serve() is at work
+        self.pumping = False  # somebody does
         self.stopped = False
         self._bus = bus
         self._waiter = bus.waiter
         self._drivers: list[Driver] = []
         self._timers: list[_Timer] = []
-        self._pumping = False
 
     def now(self) -> int:
         """Return the time."""
@@ -138,10 +139,9 @@ class Runner:
         try:
             while True:
                 with self._waiter.lock:
-                    if not self._pumping:
-                        self._pumping = mine = True
-                        self._waiter.own()
-                    due = self.turn() if mine else MS_MAX
+                    mine = self.enter() or mine
+                    # Where this thread's event loop pumps (serve), it can't while we wait.
+                    due = self.turn() if self._waiter.owned() else MS_MAX
                     if ready():
                         return True
                 left = MS_MAX
@@ -151,23 +151,44 @@ class Runner:
                         return False
                 due = min(due, left)
                 if due > 0:
-                    self._waiter.wait(None if due >= MS_MAX else due, mine and self.writing())
+                    self._waiter.wait(None if due >= MS_MAX else due, self.writing())
         finally:
             if mine:
-                self._pumping = False
-                self._waiter.disown()
+                self.leave()
+
+    def enter(self) -> bool:
+        """Become the one who pumps; False if there is one already."""
+        if self.pumping:
+            return False
+        self.pumping = True
+        self._waiter.own()
+        return True
+
+    def leave(self) -> None:
+        """Stop pumping; whoever waits takes over."""
+        self.pumping = False
+        self._waiter.disown()
 
     def turn(self) -> int:
-        """Take a turn now, and wake who may have waited for it."""
+        """Take a turn now, and wake who may have waited for it; returns as step()."""
         due = self.step(ticks_ms())
         if due == 0:
-            self._waiter.wake()  # something moved: others may have waited for it
+            self._waiter.wake()
         return due
 
     def run(self) -> None:
         """See Bus.run."""
         self.stopped = False
+        self.pump()
+
+    def pump(self) -> None:
+        """Pump until stop()."""
         self.wait(lambda: self.stopped, None)
+
+    def start(self) -> None:
+        """See Bus.start."""
+        self.stopped = False
+        self._waiter.start(self.pump)
 
     def stop(self) -> None:
         """See Bus.stop."""
@@ -188,6 +209,13 @@ class Runner:
     def close(self) -> None:
         """Stop, and give the drivers back."""
         self.stop()
-        for driver in self._drivers:
-            driver.close()
-        self._drivers = []
+        start = ticks_ms()
+        while self.pumping and not self._waiter.owned():  # in another thread: let it end
+            if ticks_diff(ticks_ms(), start) > _CLOSE_MS:
+                break
+            self._waiter.wait(1, False)
+        with self._waiter.lock:
+            for driver in self._drivers:
+                driver.close()
+            self._drivers = []
+            self._timers = []
