@@ -12,7 +12,7 @@ from ..rand import Random
 from ..ticks import MS_MAX, ticks_add, ticks_diff
 from .pump import Driver
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

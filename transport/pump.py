@@ -12,7 +12,7 @@ decides, so that a short absence costs a few frames and no session.
 from ..port import const
 from ..ticks import ticks_add, ticks_diff
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

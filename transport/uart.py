@@ -7,7 +7,7 @@ Rule: what differs between platforms is in port.open_uart; here is what a stream
 from ..port import const, open_uart
 from .pump import Driver
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 

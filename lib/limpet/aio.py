@@ -7,10 +7,10 @@ and call() do it themselves. All of it is for tasks of one event loop.
 
 from .ksock import DEADLINE_MS, Ksock
 from .message import Message
-from .port import ticks_ms
+from .port import const, ticks_ms
 from .ticks import MS_MAX, ticks_diff
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

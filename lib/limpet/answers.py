@@ -11,11 +11,11 @@ the request's slot while it lies unread in the holder's queue, None once the hol
 
 from . import status
 from .errors import EADDRNOTAVAIL
-from .port import copy
+from .port import const, copy
 from .slots import REPLY, STATUS, Pool, Slot
 from .ticks import MS_MAX, ticks_add, ticks_diff
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .port import Waiter
     from .queue import Queue

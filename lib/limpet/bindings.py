@@ -10,8 +10,9 @@ that is out or a link's context (pins). Others are a cache, given up when the ta
 
 from . import names
 from .errors import EADDRINUSE, EINVAL, ENOSPC
+from .port import const
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
 

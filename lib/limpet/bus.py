@@ -13,14 +13,14 @@ from .errors import AlreadyBound, Closed, NotBound, TableFull, error
 from .hot import Hot
 from .ksock import Ksock
 from .limpet import Limpet
-from .port import Waiter, crc16, entropy, unique_id
+from .port import Waiter, const, crc16, entropy, unique_id
 from .queue import Queue
 from .rand import Random
 from .run import Runner
 from .slots import Pool
 from .status import GONE_AWAY, IGNORED, UNBOUND
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
     from typing import Any

@@ -7,7 +7,9 @@ longest ago goes. Both tables keep their Names known to the bus (pins) for as lo
 them.
 """
 
-TYPE_CHECKING = False
+from .port import const
+
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Name
 

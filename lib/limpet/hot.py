@@ -23,11 +23,11 @@ from .errors import (
     EPIPE,
 )
 from .message import MessageView
-from .port import copy
+from .port import const, copy
 from .queue import Queue
 from .slots import ANNOUNCEMENT, REQUEST, Pool, Slot
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .message import Message
     from .outbox import Ticket

@@ -15,7 +15,7 @@ from .port import const
 from .record import Cursor
 from .status import CODE_MAX, FAILED, LINK_LOST
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Name
     from .limpet import Limpet

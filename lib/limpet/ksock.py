@@ -10,9 +10,9 @@ the bus if nobody else does, and is refused inside a handler (WouldDeadlock). Da
 
 from .errors import EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, ETIMEDOUT, Closed, NoReply, error
 from .message import Message, MessageView
-from .port import print_exception
+from .port import const, print_exception
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeVar

@@ -18,9 +18,10 @@ from .errors import NotBound
 from .inbox import Inbox
 from .link import UP, Link
 from .outbox import Outbox
+from .port import const
 from .status import LINK_DOWN, LINK_LOST
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

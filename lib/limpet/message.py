@@ -8,9 +8,10 @@ request.
 """
 
 from . import status
+from .port import const
 from .slots import ANNOUNCEMENT, REPLY, REQUEST, STATUS, Slot
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Binding
 

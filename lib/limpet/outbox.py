@@ -18,7 +18,7 @@ from .slots import ANNOUNCEMENT, REPLY, STATUS, Slot
 from .status import FAILED, REMOTE_ERROR
 from .ticks import ticks_diff
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .limpet import Limpet
 

@@ -9,9 +9,10 @@ lost, for whatever reason, is counted in the entry behind the gap (`missed`), or
 while there is none.
 """
 
+from .port import const
 from .slots import Pool, Slot
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Binding
     from .port import Waiter

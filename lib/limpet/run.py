@@ -14,7 +14,7 @@ from .ticks import MS_MAX, ticks_add, ticks_diff
 
 _CLOSE_MS = const(1000)  # how long close() lets a thread that pumps finish its turn
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol

@@ -10,7 +10,7 @@ carry the answer to a request (answers.py); nobody else refers to it.
 
 from .port import const
 
-TYPE_CHECKING = False
+TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Name
     from .queue import Queue

@@ -24,7 +24,7 @@ class Stats:
     rx_unknown: int  # right frames that nobody here serves
     tx_retransmit: int  # reliable frames sent once more
     tx_timeout: int  # of these: a timer ran out, instead of a later frame being acknowledged
-    acks_sent: int  # null frames sent: acks and keep-alives
+    acks_sent: int  # null frames sent: acks, also to keep alive
     helo_sent: int
     helo_received: int
     helo_refused: int  # from a twin, with another protocol version, or our own echo
