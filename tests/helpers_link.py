@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Two links joined by a line in virtual time, byte-accurate, with faults decided by one seed.
 
-Rules: integers only, no clock, no hash order, so a run is the same on every VM; times inside are us,
-the links see ms that start just below the wrap. A frame is built when the wire becomes free and
+Rules: integers only, no clock, no hash order, so a run is the same on every VM; times inside are
+us, the links see ms that start just below the wrap. A frame is built when the wire becomes free and
 arrives `prop_us` plus a receiver's delay of `work_us` plus up to `jitter_us` after its last byte.
 """
 
@@ -18,10 +18,10 @@ class App:
     """A client that keeps `queue` filled and remembers what came."""
 
     def __init__(self) -> None:
-        self.queue: "list[bytes]" = []
-        self.got: "list[bytes]" = []
-        self.log: "list[str]" = []
-        self.given: "list[bytes]" = []  # handed to the driver in this session
+        self.queue: list[bytes] = []
+        self.got: list[bytes] = []
+        self.log: list[str] = []
+        self.given: list[bytes] = []  # handed to the driver in this session
         self.source = None  # called for one more payload when the queue is empty
 
     def ready(self) -> bool:
@@ -58,7 +58,7 @@ class Wire:
     def __init__(self) -> None:
         self.free_at = 0  # when the next frame may be built
         self.arrived_at = 0  # of the latest frame
-        self.flight: "list[tuple[int, int, bytes]]" = []  # due, count, bytes; sorted
+        self.flight: list[tuple[int, int, bytes]] = []  # due, count, bytes; sorted
         self.bytes = 0
         self.frames = 0
         self.damaged = 0
@@ -81,13 +81,13 @@ class Line:
         self.jitter_us = jitter_us
         self.now_us = 0
         self.wires = [Wire(), Wire()]  # wire i carries what end i sends
-        self.links: "list[Link]" = [make(0, self.random), make(1, self.random)]
+        self.links: list[Link] = [make(0, self.random), make(1, self.random)]
         self.wake = [0, 0]
         self.out = bytearray(300)
         self.count = 0
         self.trace = 0
         self.datagrams = False
-        self.hooks: "list[tuple[int, object]]" = []  # (when, callable), sorted
+        self.hooks: list[tuple[int, object]] = []  # (when, callable), sorted
 
     def now(self) -> int:
         return ticks_add(START_MS, self.now_us // 1000)
