@@ -26,7 +26,7 @@ _PLACES = (
     "examples/**/*.py",
 )
 # Programs of the host: they use processes, pyserial and the like, and are not for boards.
-_HOST_ONLY = ("tests/conftest.py", "tests/readme_blocks.py", "examples/demo/", "examples/host")
+_HOST_ONLY = ("tests/conftest.py", "tests/readme_", "examples/demo/", "examples/host")
 
 
 def sources(root: Path = ROOT) -> list[Path]:

@@ -57,7 +57,7 @@ class Source(NamedTuple):
         if parts[0] == "boards":
             return "board data" if parts[-1] == "board.py" else "board main"
         if parts[0] == "tests" and (len(parts) == 2 or parts[1] in ("upy", "vectors")):
-            host = parts[1] in ("conftest.py", "readme_blocks.py")
+            host = parts[1].startswith(("conftest", "readme_"))
             return "host tests" if host else "portable tests"
         return "host tests" if parts[0] == "tests" else parts[0]
 
@@ -133,7 +133,7 @@ def _may_import(one: Source, module: str, name: str) -> bool:
         if top != "limpet":
             if module == "asyncio":
                 return one.path == "lib/limpet/aio.py"
-            return module in _PORTABLE or (area == "board main" and module == "board")
+            return module in _PORTABLE or (area == "board main" and module in ("board", "sys"))
         if room == "port":
             return module in ("limpet", "limpet.port")  # the seam itself, not its rooms
         return room != "host" and (area != "lib" or room != "transport")

@@ -76,7 +76,10 @@ def test_a_forbidden_import_is_found(path, line):
         ("ports/cpython/port/__init__.py", "import os, serial\nfrom .codec import crc16"),
         ("ports/micropython/port/__init__.py", "import machine\nfrom . import codec"),
         ("ports/cpython/host/a.py", "from ..transport.uart import UARTDriver\nimport typing"),
-        ("boards/x/main.py", "import board\nfrom limpet import Bus\nfrom limpet.port import NAME"),
+        (
+            "boards/x/main.py",
+            "import board, sys\nfrom limpet import Bus\nfrom limpet.port import NAME",
+        ),
         ("tests/test_a.py", "import unittest\nfrom limpet.transport import loopback"),
         ("tests/cpython/test_a.py", "from dataclasses import dataclass"),
     ],
