@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A Raspberry Pi Pico on a bus: its thermometer is asked for, its light sensor announces itself.
 
-Each value has a number in front, which tells a receiver what was lost, doubled or out of order.
+Each value has a number in front, which tells a receiver what was lost, doubled or out of order,
+and the boot number (the bus's epoch, new at each start) says that they begin again.
 """
 
 import struct
@@ -19,6 +20,7 @@ bus = Bus(**board.BUS)
 bus.join(UARTDriver(board.LINK))
 ks = bus.ksock()
 turns = 0
+replies = 0
 
 
 def read_celsius():
@@ -29,14 +31,18 @@ def read_celsius():
 
 @ks.replier("$.Sensors.Kitchen.Temperature")
 def temperature(msg):
-    """Reply with the request's number, then hundredths of a degree."""
-    return msg.data[:4] + struct.pack("<h", read_celsius())
+    """Reply: the request's number, the boot, how many since then, hundredths of a degree."""
+    global replies
+    replies += 1
+    return msg.data[:4] + struct.pack("<IIh", bus.epoch, replies, read_celsius())
 
 
 def announce_light():
-    """Announce a running number, then the light as 0..32767."""
+    """Announce the boot, a running number, then the light as 0..32767."""
     global turns
-    ks.announce("$.Sensors.Kitchen.Light", struct.pack("<Ih", turns, light.read_u16() >> 1))
+    ks.announce(
+        "$.Sensors.Kitchen.Light", struct.pack("<IIh", bus.epoch, turns, light.read_u16() >> 1)
+    )
     turns += 1
 
 

@@ -2,7 +2,8 @@
 """The Unix MicroPython as a board: micropython boards/unix/main.py /dev/pts/3
 
 It answers requests for the kitchen's temperature and announces its light ten times a second. The
-values are made up; the numbers in front tell a receiver what was lost, doubled or out of order.
+values are made up; the numbers in front tell a receiver what was lost, doubled or out of order,
+and the boot number (the bus's epoch, new at each start) says that they begin again.
 """
 
 import struct
@@ -25,18 +26,21 @@ except OSError as e:
     sys.exit(1)
 ks = bus.ksock()
 turns = 0
+replies = 0
 
 
 @ks.replier("$.Sensors.Kitchen.Temperature")
 def temperature(msg):
-    """Reply with the request's number, then hundredths of a degree."""
-    return msg.data[:4] + struct.pack("<h", 2100 + turns % 50)
+    """Reply: the request's number, the boot, how many since then, hundredths of a degree."""
+    global replies
+    replies += 1
+    return msg.data[:4] + struct.pack("<IIh", bus.epoch, replies, 2100 + turns % 50)
 
 
 def announce_light():
-    """Announce a running number, then lux."""
+    """Announce the boot, a running number, then lux."""
     global turns
-    ks.announce("$.Sensors.Kitchen.Light", struct.pack("<Ih", turns, 300 + turns % 40))
+    ks.announce("$.Sensors.Kitchen.Light", struct.pack("<IIh", bus.epoch, turns, 300 + turns % 40))
     turns += 1
 
 
