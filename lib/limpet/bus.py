@@ -105,8 +105,12 @@ class Bus:
 
     def ksock(self, queue_size: "int | None" = None) -> Ksock:
         """Open a connection to the bus. Raises TableFull when ksock_count are open."""
+        if queue_size is None:
+            queue_size = self.queue_size
+        if queue_size < 1:
+            raise ValueError(f"queue_size is {queue_size}, at least 1 is needed")
         with self.waiter.lock:
-            ksock = Ksock(self, self.open_hot(queue_size or self.queue_size))
+            ksock = Ksock(self, self.open_hot(queue_size))
             self.ksocks.append(ksock)
             return ksock
 
@@ -144,11 +148,7 @@ class Bus:
 
     def bind(self, hot: Hot, text: str, replier: bool, proxy: bool = False) -> Binding:
         """Bind a Ksock's queue to a name or pattern; the calls on a Ksock come here."""
-        if hot.closed:
-            raise Closed("this Ksock is closed")
-        code = names.check(text, True)
-        if code:
-            raise error(code, f"{text!r} can't be bound: words after '$.', the last may be * or %")
+        _check_bindable(hot, text)
         binding = Binding(text, hot.queue, replier, proxy)
         code = self.bindings.add(binding)
         if code == -AlreadyBound.code:
@@ -162,8 +162,9 @@ class Bus:
     def unbind(self, hot: Hot, text: str, replier: bool, code: int = UNBOUND) -> None:
         """Remove the newest such binding and just the messages that it brought.
 
-        Unread requests among them end in the status `code`. Raises NotBound.
+        Unread requests among them end in the status `code`. Raises as bind(), and NotBound.
         """
+        _check_bindable(hot, text)
         queue = hot.queue
         binding = self.bindings.find(queue, text, replier)
         if binding is None:
@@ -177,6 +178,7 @@ class Bus:
             else:
                 i += 1
         self.bindings.remove(binding)
+        self.waiter.wake()
 
     # Time
 
@@ -277,6 +279,14 @@ class Bus:
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         self.close()
+
+
+def _check_bindable(hot: Hot, text: str) -> None:
+    if hot.closed:
+        raise Closed("this Ksock is closed")
+    code = names.check(text, True)
+    if code:
+        raise error(code, f"{text!r} can't be bound: words after '$.', the last may be * or %")
 
 
 def _node(node: "int | str | None") -> int:
