@@ -7,7 +7,7 @@ and call() do it themselves. All of it is for tasks of one event loop.
 
 from .ksock import DEADLINE_MS, Ksock
 from .message import Message
-from .port import const, ticks_ms
+from .port import const, print_exception, ticks_ms
 from .ticks import MS_MAX, ticks_diff
 
 TYPE_CHECKING = const(0)
@@ -33,7 +33,11 @@ async def serve(bus: "Bus") -> None:
 
 async def _turn(bus: "Bus", left_ms: int) -> None:
     with bus.waiter.lock:
-        due = min(bus.runner.turn(), left_ms)
+        try:
+            due = min(bus.runner.turn(), left_ms)
+        except Exception as e:  # of a function given to every()
+            print_exception(e)
+            due = 0
     await bus.waiter.wait_async(None if due >= MS_MAX else due, bus.runner.writing())
 
 

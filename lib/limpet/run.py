@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from .bus import Bus
+    from .ksock import Ksock
     from .limpet import Limpet
     from .link import Link
     from .port import Waiter
@@ -76,45 +77,64 @@ class Runner:
             self._timers.append(_Timer(ticks_add(ticks_ms(), period_ms), period_ms, function))
         self._waiter.wake()
 
-    def step(self, now_ms: int) -> int:
+    def step(self, now_ms: int) -> int:  # hot:
         """Take one turn at the time now_ms; return the ms for which nothing else is due."""
-        moved = False
-        for driver in self._drivers:
-            if driver.pump(now_ms):
-                moved = True
+        moved = self._pump_drivers(now_ms)
         due = self._bus.poll(now_ms)
-        for ksock in self._bus.ksocks:
-            if ksock.handled and ksock.hot.queue.count and self._guarded(ksock.dispatch):
-                moved = True
-        for timer in self._timers:
-            due = min(due, self._run_timer(timer, now_ms))
+        moved = self._call_handlers() or moved
+        due = self._run_timers(now_ms, due)
         return 0 if moved else due
 
-    def writing(self) -> bool:
+    def writing(self) -> bool:  # hot:
         """Tell whether a driver has bytes that its device did not take yet."""
         for driver in self._drivers:
             if driver.writing:
                 return True
         return False
 
-    def _guarded(self, function: "Callable[[], object]") -> object:
+    def _pump_drivers(self, now_ms: int) -> bool:  # hot:
+        moved = False
+        for driver in self._drivers:
+            moved = driver.pump(now_ms) or moved
+        return moved
+
+    def _call_handlers(self) -> bool:  # hot:
+        called = False
+        i = 0
+        while i < len(self._bus.ksocks):  # a handler may open and close Ksocks
+            if self._bus.ksocks[i].handled and self._dispatch(self._bus.ksocks[i]):
+                called = True
+            i += 1
+        return called
+
+    def _dispatch(self, ksock: "Ksock") -> bool:  # hot:
+        if ksock.hot.queue.count == 0:
+            return False
         self.inside = True
         try:
-            return function()
+            return ksock.dispatch()
         finally:
             self.inside = False
 
-    def _run_timer(self, timer: _Timer, now_ms: int) -> int:
+    def _run_timers(self, now_ms: int, due: int) -> int:  # hot:
+        i = 0
+        while i < len(self._timers):
+            due = min(due, self._run_timer(self._timers[i], now_ms))
+            i += 1
+        return due
+
+    def _run_timer(self, timer: _Timer, now_ms: int) -> int:  # hot:
         left = ticks_diff(timer.due, now_ms)
         if left > 0:
             return left
         # What was missed is left out: turns stay on their grid and never come in a burst.
-        late = -left // timer.period_ms
-        timer.due = ticks_add(timer.due, (late + 1) * timer.period_ms)
+        left = (-left // timer.period_ms + 1) * timer.period_ms
+        timer.due = ticks_add(timer.due, left)
+        self.inside = True
         try:
-            self._guarded(timer.function)
-        except Exception as e:
-            print_exception(e)
+            timer.function()  # what it raises ends the turn; whoever pumps prints it
+        finally:
+            self.inside = False
         return ticks_diff(timer.due, now_ms)
 
     def check_may_wait(self) -> None:
@@ -141,7 +161,13 @@ class Runner:
                 with self._waiter.lock:
                     mine = self.enter() or mine
                     # Where this thread's event loop pumps (serve), it can't while we wait.
-                    due = self.turn() if self._waiter.owned() else MS_MAX
+                    due = MS_MAX
+                    if self._waiter.owned():
+                        try:
+                            due = self.turn()
+                        except Exception as e:  # of a function given to every()
+                            print_exception(e)
+                            due = 0
                     if ready():
                         return True
                 left = MS_MAX
@@ -169,7 +195,7 @@ class Runner:
         self.pumping = False
         self._waiter.disown()
 
-    def turn(self) -> int:
+    def turn(self) -> int:  # hot:
         """Take a turn now, and wake who may have waited for it; returns as step()."""
         due = self.step(ticks_ms())
         if due == 0:
