@@ -79,6 +79,7 @@ class Runner:
 
     def step(self, now_ms: int) -> int:  # hot:
         """Take one turn at the time now_ms; return the ms for which nothing else is due."""
+        self.inside = False  # an exception may have ended the turn before
         moved = self._pump_drivers(now_ms)
         due = self._bus.poll(now_ms)
         moved = self._call_handlers() or moved
@@ -111,10 +112,9 @@ class Runner:
         if ksock.hot.queue.count == 0:
             return False
         self.inside = True
-        try:
-            return ksock.dispatch()
-        finally:
-            self.inside = False
+        called = ksock.dispatch()
+        self.inside = False
+        return called
 
     def _run_timers(self, now_ms: int, due: int) -> int:  # hot:
         i = 0
@@ -131,10 +131,8 @@ class Runner:
         left = (-left // timer.period_ms + 1) * timer.period_ms
         timer.due = ticks_add(timer.due, left)
         self.inside = True
-        try:
-            timer.function()  # what it raises ends the turn; whoever pumps prints it
-        finally:
-            self.inside = False
+        timer.function()  # what it raises ends the turn; whoever pumps prints it
+        self.inside = False
         return ticks_diff(timer.due, now_ms)
 
     def check_may_wait(self) -> None:
@@ -187,6 +185,7 @@ class Runner:
         if self.pumping:
             return False
         self.pumping = True
+        self.inside = False
         self._waiter.own()
         return True
 
