@@ -488,7 +488,6 @@ class Refusals(unittest.TestCase):
             {"packet_size": 40},
             {"packet_size": 256},
             {"silence_ms": 5},
-            {"direction": 8},
             {"compatibility": "x" * 38},
         ):
             with self.assertRaises(ValueError):

@@ -17,7 +17,7 @@ from .rand import Random
 from .session import Session
 from .stats import Stats
 from .ticks import MS_MAX, ticks_diff
-from .tile import CONNECTED, DISCONNECTED, Neighbour
+from .tile import Neighbour
 from .window import Receiver, Sender
 
 TYPE_CHECKING = const(0)
@@ -64,15 +64,21 @@ _RELIABLE = const(0x40)
 _SERVICE = const(0x3F)
 _LIMPET = const(0x02)
 
+# Events of tile.py.
+_CONNECTED = const(1)
+_DISCONNECTED = const(2)
+
 _HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
 _NULL_ACK = const(2)  # where the ack is in a null packet, then a credit and the bits
-_PACKET_MIN = const(64)  # a HELO fits
-_SLOTS_MAX = const(64)
 
 
-def _check(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError("%s %d is not in %d..%d" % (name, value, low, high))
+def _check(window: int, packet_size: int, silence_ms: int, delay_ms: int, size: int) -> None:
+    if window not in (1, 2, 4, 8, 16, 32, 64):
+        raise ValueError("window %d is no power of two up to 64" % window)
+    if not (64 <= packet_size <= 255 and 20 <= silence_ms <= 60000 and 0 <= delay_ms <= 255):
+        raise ValueError("packet_size is 64..255, silence_ms 20..60000, ack_delay_ms 0..255")
+    if size > 37:
+        raise ValueError("compatibility exceeds 37 bytes")
 
 
 class Link:
@@ -99,14 +105,7 @@ class Link:
         for so long the session ends, 20..60000. direction: 0..7. compatibility: up to 37 bytes.
         """
         text = compatibility.encode()
-        _check("window", window, 1, _SLOTS_MAX)
-        _check("packet_size", packet_size, _PACKET_MIN, 255)
-        _check("silence_ms", silence_ms, 20, 60000)
-        _check("ack_delay_ms", ack_delay_ms, 0, 255)
-        _check("direction", direction, 0, 7)
-        _check("compatibility's size", len(text), 0, 37)
-        if window & (window - 1):
-            raise ValueError("window %d is no power of two" % window)
+        _check(window, packet_size, silence_ms, ack_delay_ms, len(text))
         self.stats = stats = Stats()
         self.neighbour = Neighbour(index, direction, stats)
         self.silence_ms = silence_ms
@@ -114,25 +113,24 @@ class Link:
         self.state = DOWN
         self.refusal = ""  # why the neighbour is refused, a sentence
         # Of the running or latest session; 0 = there was none:
-        self.session = 0  # our epoch
-        self.peer_node = 0
-        self.peer_epoch = 0
+        self.session = self.peer_node = self.peer_epoch = 0  # session: our epoch
         self.window = window  # frames on their way, at most
         self.payload_max = packet_size - _HEAD  # bytes that fill() may put, at most
         self._client = client
+        self._count = stats.count
         self._slots = window
         self._size = packet_size
-        self._byte0 = _ROUTED | direction
-        self._session = Session(
-            node, node_epoch, random, packet_size, window, ack_delay_ms, silence_ms, text
-        )
+        self._byte0 = _ROUTED | direction & 7
+        every = max(1, min(4, window // 4))
+        fields = (packet_size, window, every, ack_delay_ms, silence_ms, len(text))
+        self._session = Session(random, node, (0, node, node_epoch, 0, 0) + fields, text)
+        self._session.hello[0] = self._byte0
         self._splitter = Splitter(packet_size, stats)
         self._sender = Sender(window, packet_size, stats)
         self._receiver = Receiver(window, packet_size, ack_delay_ms, stats)
-        self._packet = bytearray(_PACKET_MIN + 2)  # a HELO or null packet on its way out
-        self._keep_ms = 0  # a keep-alive goes after so long
-        self._heard_at = 0  # when the last frame of this session came
-        self._sent_at = 0  # when the last one went
+        self._packet = bytearray(16)  # a null packet on its way out
+        # When the last frame of this session came and went; a keep-alive goes after so long.
+        self._heard_at = self._sent_at = self._keep_ms = 0
         self._closed = False
 
     # What comes in.
@@ -154,12 +152,12 @@ class Link:
             return
         if self.state != UP or crc16(packet, 0, size, self._session.start_in):
             if not self._session.fits(packet, size):
-                self.stats.count("rx_bad")
+                self._count("rx_bad")
                 return
             self._establish(now_ms)
         size -= 2
         self._heard_at = now_ms
-        self.stats.count("rx_frames")
+        self._count("rx_frames")
         packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
         if packet[0] & _KIND == _ROUTED:
             if packet[1] & _RELIABLE and size > _HEAD:
@@ -171,14 +169,14 @@ class Link:
                 # Byte 3 is the credit, for now always all slots.
                 self._sender.acked(packet, _NULL_ACK, size, now_ms)
                 return
-        self.stats.count("rx_unknown")
+        self._count("rx_unknown")
 
     def _deliver(self, packet: bytearray, size: int) -> None:  # hot: tests/test_alloc.py
         while size:
             if packet[1] & _SERVICE == _LIMPET:
                 self._client.receive(packet, _HEAD, size)
             else:
-                self.stats.count("rx_unknown")
+                self._count("rx_unknown")
             size = self._receiver.kept()
             packet = self._receiver.packet
 
@@ -187,12 +185,12 @@ class Link:
         if not crc16(packet, 0, size, _HELO_START):
             found = self._session.heard(packet, size - 2, self.state == UP)
         if found == _BAD:
-            self.stats.count("rx_bad")
+            self._count("rx_bad")
             return
-        self.stats.count("rx_frames")
-        self.stats.count("helo_received")
+        self._count("rx_frames")
+        self._count("helo_received")
         if found == _REFUSED:
-            self.stats.count("helo_refused")
+            self._count("helo_refused")
         if self.state == UP:
             if found == _ALIVE:
                 self._heard_at = now_ms
@@ -222,17 +220,16 @@ class Link:
         self._keep_ms = fields[9] >> 2
         self._sender.reset(self.window, fields[8], now_ms)
         self._receiver.reset(self.window, now_ms)
-        self._heard_at = now_ms
-        self._sent_at = now_ms
-        self.stats.count("sessions")
+        self._heard_at = self._sent_at = now_ms
+        self._count("sessions")
         self._become(UP)
-        neighbour.put(CONNECTED)
+        neighbour.put(_CONNECTED)
         self._client.connected()
 
     def _end(self) -> None:
         self._become(DOWN)
         self.neighbour.compatible = False
-        self.neighbour.put(DISCONNECTED)
+        self.neighbour.put(_DISCONNECTED)
         self._client.disconnected()
 
     def close(self, now_ms: int) -> None:
@@ -296,24 +293,23 @@ class Link:
             packet[3] = self._slots
             size = self._receiver.bitmap(packet, _NULL_ACK + 2)
         self._receiver.told()
-        self.stats.count("acks_sent")
+        self._count("acks_sent")
         self._sent_at = now_ms
         return self._seal(out, packet, size)
 
     def _seal(
         self, out: bytearray, packet: bytearray, size: int
     ) -> int:  # hot: tests/test_alloc.py
-        self.stats.count("tx_frames")
+        self._count("tx_frames")
         return seal(out, 0, packet, size, self._session.start_out)
 
     def _take_helo(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
         # Behind a delimiter of its own: what was cut off on the line before does not spoil it.
-        self.stats.count("tx_frames")
-        self.stats.count("helo_sent")
+        self._count("tx_frames")
+        self._count("helo_sent")
         out[0] = 0
-        self._packet[0] = self._byte0
-        now_ms = self._session.write(self._packet, self.state == UP, now_ms)
-        return 1 + seal(out, 1, self._packet, now_ms, _HELO_START)
+        now_ms = self._session.write(self.state == UP, now_ms)
+        return 1 + seal(out, 1, self._session.hello, now_ms, _HELO_START)
 
     # Timers.
 

@@ -11,21 +11,20 @@ Rule 4: what the check of a session's frames starts at differs by direction, too
 Keys (a challenge in the HELO) will be checked here, too. Layout: docs/wire.md section 3.
 """
 
-from struct import pack_into, unpack_from
+from struct import pack, pack_into, unpack_from
 
-from .port import const, copy, crc16
+from .port import const, crc16
 from .rand import Random
 from .ticks import MS_MAX, ticks_add, ticks_diff
 
-VERSION = const(1)
-HELO_START = const(0xFFFF)  # what the check of a HELO starts at
-
 # What heard() has found.
-BAD = const(0)
-REFUSED = const(1)
-IGNORED = const(2)  # right, and nothing to do but perhaps to answer
-ALIVE = const(3)  # the session's peer still means this session
-ADOPT = const(4)  # the peer has echoed our new epoch: call adopt()
+_BAD = const(0)
+_REFUSED = const(1)
+_IGNORED = const(2)  # right, and nothing to do but perhaps to answer
+_ALIVE = const(3)  # the session's peer still means this session
+_ADOPT = const(4)  # the peer has echoed our new epoch: call adopt()
+
+_VERSION = const(1)
 
 _NEED = const(1)  # flag: answer me, I am not in this session yet
 _PROBE = const(2)  # flag: I am in a session, this is for the epoch that is echoed
@@ -55,48 +54,18 @@ def check_start(sender: int, receiver: int) -> int:
 class Session:
     """The epochs of one link, and what the peer's HELO said."""
 
-    def __init__(
-        self,
-        node: int,
-        node_epoch: int,
-        random: Random,
-        packet_size: int,
-        window: int,
-        ack_delay_ms: int,
-        silence_ms: int,
-        compatibility: bytes,
-    ) -> None:
+    def __init__(self, random: Random, node: int, fields: "tuple[int, ...]", text: bytes) -> None:
+        """Get ready. fields: what _FIELDS names; text: the compatibility string."""
         self._node = node
         self._random = random
-        self._text = compatibility
-        # Our HELO; flags and session epochs are filled in when it goes.
-        self._own = bytearray(_SIZE)
-        pack_into(
-            _FIELDS,
-            self._own,
-            _AT,
-            0,
-            node,
-            node_epoch,
-            0,
-            0,
-            packet_size,
-            window,
-            max(1, min(4, window // 4)),
-            ack_delay_ms,
-            silence_ms,
-            len(compatibility),
-        )
-        self._own[1] = 1
-        self._own[2] = VERSION
-        self._own += compatibility
-        self.me = 0  # the running session's epochs, ours and the peer's; 0 = there was none yet
-        self.peer = 0
-        self.start_out = 0  # what checks of the running session start at
-        self.start_in = 0
-        self._mine = 0  # epochs of the next session, ours and the peer's; 0 = none offered
-        self._theirs = 0
-        self._candidate = 0  # what the check of the peer's first frame in it would start at
+        self._text = text
+        # Our HELO and room for its check; flags and session epochs are filled in when it goes.
+        self.hello = bytearray(b"\x80\x01\x01" + pack(_FIELDS, *fields) + text + b"\0\0")
+        # The running session's epochs, ours and the peer's, 0 = there was none yet; what checks of
+        # its frames start at.
+        self.me = self.peer = self.start_out = self.start_in = 0
+        # Epochs of the next session, likewise, and what the check of its first frame starts at.
+        self._mine = self._theirs = self._candidate = 0
         self._answer = _NOTHING
         self._step = 0  # of the back-off
         self._due = -1  # when the next HELO goes; -1 = begin() has not been called
@@ -129,54 +98,51 @@ class Session:
             self.begin(now_ms)
         return ticks_diff(self._due, now_ms)
 
-    def write(self, out: bytearray, up: bool, now_ms: int) -> int:  # hot: tests/test_alloc.py
-        """Put the HELO that is due into out, all but byte 0; return its size."""
+    def write(self, up: bool, now_ms: int) -> int:  # hot: tests/test_alloc.py
+        """Make `hello` the HELO that is due; return its size."""
         if self._answer == _CONFIRM:
-            self._own[_AT] = 0
-            pack_into(">II", self._own, _EPOCHS_AT, self.me, self.peer)
+            self.hello[_AT] = 0
+            pack_into(">II", self.hello, _EPOCHS_AT, self.me, self.peer)
         else:
-            self._own[_AT] = _NEED | _PROBE if up else _NEED
-            pack_into(">II", self._own, _EPOCHS_AT, self._mine, self._theirs)
+            self.hello[_AT] = _NEED | _PROBE if up else _NEED
+            pack_into(">II", self.hello, _EPOCHS_AT, self._mine, self._theirs)
         if not self._answer:
-            up = _BACKOFF_MS << self._step
+            wait = _BACKOFF_MS << self._step
+            wait += self._random.below(wait >> 1) - (wait >> 2)
+            self._due = ticks_add(now_ms, wait)
             if self._step < _BACKOFF_MAX:
                 self._step += 1
-            self._due = ticks_add(now_ms, up - (up >> 2) + self._random.below(up >> 1))
         self._answer = _NOTHING
-        now_ms = len(self._own)
-        copy(out, 1, self._own, 1, now_ms - 1)
-        return now_ms
+        return len(self.hello) - 2
 
     def heard(self, packet: bytearray, size: int, up: bool) -> int:
         """Take a HELO whose check was right; return what it means."""
-        if packet[2] != VERSION:
+        if packet[2] != _VERSION:
             return self._refuse(
-                "the neighbour speaks protocol version %d, this side %d: update one of them"
-                % (packet[2], VERSION)
+                "neighbour has protocol version %d, this side %d: update one"
+                % (packet[2], _VERSION)
             )
         if size < _SIZE:
-            return BAD
+            return _BAD
         fields = unpack_from(_FIELDS, packet, _AT)
         flags, node, node_epoch, epoch, echo, packet_size, slots = fields[:7]
         if max(node, node_epoch, epoch, echo) > _MASK30:
-            return BAD
+            return _BAD
         if node == self._node:
             if epoch in (self._mine, self.me):
-                return self._refuse("what is sent comes back: the line echoes, or ends at itself")
-            return self._refuse(
-                "the neighbour has this side's node id %d: give one of them another" % node
-            )
+                return self._refuse("own HELO came back: the line echoes")
+            return self._refuse("neighbour has the same node id %d: change one" % node)
         if not epoch or packet_size < _PACKET_MIN or not slots or _SIZE + fields[-1] > size:
-            return BAD
+            return _BAD
         if up:
             if epoch == self.peer:
                 if echo != self.me:
-                    return IGNORED
+                    return _IGNORED
                 if flags & _NEED:
                     self._answer = _CONFIRM
-                return ALIVE
+                return _ALIVE
             if flags & _PROBE:
-                return IGNORED
+                return _IGNORED
         self.refusal = ""
         self.offered = fields
         self.compatible = packet[_SIZE : _SIZE + fields[-1]] == self._text
@@ -188,15 +154,15 @@ class Session:
             self._candidate = check_start(epoch, self._mine)
         if not echo or echo != self._mine:
             self._answer = _OFFER
-            return IGNORED
+            return _IGNORED
         if flags & _NEED:
             self._answer = _CONFIRM
-        return ADOPT
+        return _ADOPT
 
     def _refuse(self, sentence: str) -> int:
         self.refusal = sentence
         self._step = _BACKOFF_MAX
-        return REFUSED
+        return _REFUSED
 
     def fits(self, packet: bytearray, size: int) -> bool:  # hot: tests/test_alloc.py
         """Return whether a frame belongs to the session that is offered but not begun."""

@@ -48,16 +48,16 @@ class Sender:
         """Forget all frames; have at most `limit` on their way, acked after `peer_delay_ms`."""
         self._limit = limit
         self._delay = peer_delay_ms
-        self.base = 0  # sequence number of the oldest frame that is not acknowledged
-        self.next = 0  # of the next new one
+        # Sequence numbers of the oldest frame that is not acknowledged and of the next new one.
+        self.base = self.next = 0
         self.lost = 0  # frames that wait to be sent again
-        self._count = 0  # transmissions, 16 bits
-        self._newest = -1  # slot of the latest transmission that the running ack confirms
+        # Transmissions, 16 bits; doublings of the retransmission time; deviation of _trip, 1/4 ms.
+        self._count = self._backoff = self._spread = 0
+        # Smoothed round trip, 1/8 ms, and slot of the latest transmission that the running ack
+        # confirms; -1 = there is none.
+        self._trip = self._newest = -1
         self._timed_at = now_ms  # when the timer last ran out
         self._new_at = ticks_add(now_ms, MS_MAX)  # when the last new frame went: never
-        self._trip = -1  # smoothed round trip, 1/8 ms; -1 = unknown
-        self._spread = 0  # its mean deviation, 1/4 ms
-        self._backoff = 0  # doublings of the retransmission time
 
     def free(self) -> int:  # hot: tests/test_alloc.py
         """Return the slot for the next new packet, -1 while the window is full."""
@@ -212,10 +212,10 @@ class Receiver:
         for i in range(self._mask + 1):
             self._sizes[i] = 0
         self._every = max(1, min(4, window // 4))  # frames per ack
-        self.expected = 0  # sequence number of the next frame in order: the ack to send
-        self.stashed = 0  # frames that wait for an earlier one
-        self.urgent = False  # an ack is wanted now
-        self._pending = 0  # frames since the last ack
+        # Sequence number of the next frame in order, which is the ack to send; frames that wait
+        # for an earlier one.
+        self.expected = self.stashed = 0
+        self.told()
         self._due = now_ms  # when these want one
         self._came = ticks_add(now_ms, MS_MAX)  # when the last frame came: never
 
@@ -241,12 +241,13 @@ class Receiver:
         if self._pending >= (2 if self.stashed else self._every):
             self.urgent = True
         if ahead:
-            self._keep(i, packet, size)
+            self._keep(packet, size)
             return False
         self.expected = (self.expected + 1) & 255
         return True
 
-    def _keep(self, i: int, packet: bytearray, size: int) -> None:  # hot: tests/test_alloc.py
+    def _keep(self, packet: bytearray, size: int) -> None:  # hot: tests/test_alloc.py
+        i = packet[2] & self._mask
         copy(self._kept[i], 0, packet, 0, size)
         self._sizes[i] = size
         self.stashed += 1
@@ -270,19 +271,20 @@ class Receiver:
 
     def bitmap(self, out: bytearray, at: int) -> int:  # hot: tests/test_alloc.py
         """Write which frames after the next one are here into out[at:]; return their end."""
-        end = at
-        k = 0
-        while k < self._mask:
-            if k & 7 == 0:
-                out[at + (k >> 3)] = 0
+        k = self._mask
+        end = at + (k + 7 >> 3)
+        out[end - 1] = 0
+        while k:
+            k -= 1
+            # Eight of these make a byte new; the last byte, which may get fewer, was cleared.
+            out[at + (k >> 3)] = out[at + (k >> 3)] << 1 & 255
             if self._sizes[(self.expected + 1 + k) & self._mask]:
-                end = at + (k >> 3)
-                out[end] |= 1 << (k & 7)
-                end += 1
-            k += 1
+                out[at + (k >> 3)] |= 1
+        while not out[end - 1]:
+            end -= 1
         return end
 
     def told(self) -> None:  # hot: tests/test_alloc.py
         """Note that the peer has been told all there is."""
-        self._pending = 0
-        self.urgent = False
+        self._pending = 0  # frames since the last ack
+        self.urgent = False  # an ack is wanted now
