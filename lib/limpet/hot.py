@@ -62,15 +62,14 @@ class Hot:
     def announce(self, name: Name, data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Send an announcement to all who listen now.
 
-        data: buffer, uint8[size], copied; size -1: all of it. flags: 0 (none are defined yet).
-        Returns the message's number, or -EMSGSIZE, -EINVAL, -EBADF, -ENOBUFS (no slot, none to
-        take back). A listener whose queue is full misses its copy and is told so. Cost:
-        O(listeners).
+        data: buffer, uint8[size], copied; size -1: all from `offset` on. flags: 0 (none are
+        defined yet). Returns the message's number, or -EMSGSIZE, -EINVAL, -EBADF, -ENOBUFS (no
+        slot, none to take back). A listener whose queue is full misses its copy and is told so.
+        Cost: O(listeners).
         """
-        if size < 0:
-            size = len(data)
-        if size > self._pool.size or flags or self.closed:
-            return self._refuse(size)
+        size = self._fit(data, size)
+        if size < 0 or flags:
+            return size if size < 0 else -EINVAL
         if not name.listeners:
             self.last_serial = self.serial if self.net else self._answers.next_serial()
             return self.last_serial
@@ -104,9 +103,9 @@ class Hot:
         self._deadline_ms = deadline_ms
         self._to = to
         self._data = data
-        self._size = len(data) if size < 0 else size
-        if self._size > self._pool.size or flags or self.closed:
-            return self._refuse(self._size)
+        self._size = size = self._fit(data, size)
+        if size < 0 or flags:
+            return size if size < 0 else -EINVAL
         return self._request(name)
 
     def _request(self, name: Name) -> int:  # hot:
@@ -182,10 +181,9 @@ class Hot:
         longer does). Returns 0, or -ECONNREFUSED (answered, ended or not ours), -EMSGSIZE,
         -EINVAL, -EBADF (may be tried again), -EADDRNOTAVAIL (the asker has closed).
         """
-        if size < 0:
-            size = len(data)
-        if size > self._pool.size or flags or self.closed:
-            return self._refuse(size)
+        size = self._fit(data, size)
+        if size < 0 or flags:
+            return size if size < 0 else -EINVAL
         if not self.is_open(request):
             self._answers.late += 1
             return -ECONNREFUSED
@@ -233,7 +231,13 @@ class Hot:
         slot.size = size
         copy(slot.data, 0, data, self.offset, size)
 
-    def _refuse(self, size: int) -> int:  # hot:
+    def _fit(self, data: "Data", size: int) -> int:  # hot:
+        # Return how many bytes to send, or -errno. copy() does not look where the buffer ends.
+        left = len(data) - self.offset
+        if size < 0:
+            size = left
         if self.closed:
             return -EBADF
-        return -EMSGSIZE if size > self._pool.size else -EINVAL
+        if size > self._pool.size:
+            return -EMSGSIZE
+        return -EINVAL if size > left or left < 0 else size
