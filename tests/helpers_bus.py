@@ -185,7 +185,7 @@ class Reader:
     def answer(self, serial):
         """Return the only answer to `serial` as (name or "reply", data), "" if none came."""
         self.read()
-        found = [m for m in self.messages if m.in_reply_to == serial]
+        found = [m for m in self.messages if m.in_reply_to == serial and m.binding is None]
         if len(found) > 1:
             raise AssertionError("request %d ended %d times" % (serial, len(found)))
         if not found:

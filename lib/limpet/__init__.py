@@ -29,7 +29,7 @@ from .errors import (
 )
 
 # isort: split
-from . import frame, link, names, outbox  # noqa: F401
+from . import bindings, frame, link, message, outbox  # noqa: F401
 
 # isort: split
 from .bus import Bus

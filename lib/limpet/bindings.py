@@ -11,6 +11,7 @@ that is out or a link's context (pins). Others are a cache, given up when the ta
 from . import names
 from .errors import EADDRINUSE, EINVAL, ENOSPC
 from .port import const
+from .slots import ANNOUNCEMENT
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ class Name:
         self.contexts: Context | None = None  # chain of the links' contexts with this name
 
     def offer(self, slot: "Slot") -> None:  # hot:
-        """Give every listener its copy of a message. What came over a link stays on this bus."""
+        """Give every listener its copy; over a link only announcements go, and only our own."""
         for binding in self.listeners:
-            if not (binding.proxy and slot.net):
+            if not (binding.proxy and (slot.net or slot.kind != ANNOUNCEMENT)):
                 binding.queue.offer(slot, binding)
 
     def __repr__(self) -> str:

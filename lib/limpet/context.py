@@ -87,6 +87,7 @@ class ReceiveContexts:
         self.count = count
         self._names: list[Name | None] = [None] * count
         self._senders = [0] * count
+        self._texts = [""] * count
 
     def name(self, index: int) -> "Name | None":  # hot:
         """Return the Name of a context, None if it is not assigned or not permitted."""
@@ -96,8 +97,15 @@ class ReceiveContexts:
         """Return the sender's number of a context."""
         return self._senders[index] if index < self.count else 0
 
-    def assign(self, index: int, name: "Name | None", sender: int) -> bool:
-        """Note an assignment; False if there is no such context."""
+    def text(self, index: int) -> str:  # hot:
+        """Return the text of a context that has no Name only for want of room, else ""."""
+        return self._texts[index] if index < self.count else ""
+
+    def assign(self, index: int, name: "Name | None", sender: int, text: str = "") -> bool:
+        """Note an assignment; False if there is no such context.
+
+        name: None if it is not permitted, or if there was no room for it; then `text` tells it.
+        """
         if index >= self.count:
             return False
         old = self._names[index]
@@ -107,6 +115,7 @@ class ReceiveContexts:
             name.pins += 1
         self._names[index] = name
         self._senders[index] = sender
+        self._texts[index] = "" if name is not None else text
         return True
 
     def reset(self) -> None:

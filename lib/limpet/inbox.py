@@ -9,7 +9,7 @@ Messages keep the id they have at home: the far node and its number.
 
 from . import names, record
 from .context import ReceiveContexts
-from .errors import EADDRNOTAVAIL, EMSGSIZE, BusError
+from .errors import EADDRNOTAVAIL, EBADMSG, EMSGSIZE, ENOSPC, BusError
 from .outbox import CONTEXT_COUNT, Ticket
 from .port import const
 from .record import Cursor
@@ -36,7 +36,9 @@ class Inbox:
         self._bindings = limpet.bus.bindings
         self._cursor = Cursor()
         self._last_serial = 0
-        self._context = 0  # of the record at hand
+        # Of the record at hand:
+        self._context = 0
+        self._deadline_ms: int | None = None
 
     def reset(self) -> None:
         """Begin anew: a session has ended or begun."""
@@ -51,8 +53,9 @@ class Inbox:
             start = cursor.get()
             if start & record.LENGTH:
                 size = cursor.get()
-                if size > end - cursor.i:
-                    break
+                if size > end - cursor.i:  # nothing tells where a next one would begin
+                    self._limpet.stats.bad += 1
+                    return
                 cursor.end = cursor.i + size
             self._take(start)
             cursor.i = cursor.end
@@ -60,8 +63,6 @@ class Inbox:
             if cursor.bad:  # the next record begins where this one says it ends
                 cursor.bad = False
                 self._limpet.stats.bad += 1
-        if cursor.i < end:
-            self._limpet.stats.bad += 1
 
     def _take(self, head: int) -> None:  # hot:
         kind = head & record.KIND
@@ -75,8 +76,8 @@ class Inbox:
             self._control(head & record.OPERATION)
 
     def _stage(self) -> None:  # hot:
-        # Read context and number; from here to _unstage() the Ksock sends in the far sender's
-        # name.
+        # Read context and number; from _sign() to _unsign() the Ksock sends in the far
+        # sender's name.
         self._context = self._cursor.get()
         # Below zero first: the sum of two 30-bit numbers is no small int on a board.
         delta = self._cursor.get_varint() - _HALF
@@ -96,9 +97,9 @@ class Inbox:
         self._stage()
         if self._cursor.bad:
             return
-        name = self.contexts.name(self._context)
+        name = self._name()
         if name is None:
-            self._limpet.stats.filtered += 1
+            self._unnamed()
             return
         self._limpet.stats.announcements_received += 1
         self._sign()
@@ -109,24 +110,46 @@ class Inbox:
     def _request(self, timed: int) -> None:  # hot:
         self._stage()
         tag = self._cursor.get()
-        deadline_ms = self._cursor.get_varint() if timed else None
         if self._cursor.bad:
             return
         self._limpet.stats.requests_received += 1
-        name = self.contexts.name(self._context)
-        if name is None:
-            self._limpet.outbox.refuse(tag, EADDRNOTAVAIL)
-            return
-        self._sign()
+        self._deadline_ms = self._cursor.get_varint() if timed else None
         self._hot.cookie = self._limpet.generation << 8 | tag
-        tag = self._send(name, deadline_ms)
+        self._sign()
+        code = self._send()
         self._unsign()
-        if tag < 0:
-            self._limpet.outbox.refuse(self._hot.cookie & 0xFF, -tag)
         self._hot.cookie = 0
+        if code < 0:
+            self._limpet.outbox.refuse(tag, -code)
 
-    def _send(self, name: "Name", deadline_ms: "int | None") -> int:  # hot:
-        return self._hot.request(name, self._cursor.buf, self._cursor.left(), 0, deadline_ms)
+    def _send(self) -> int:  # hot:
+        if self._cursor.bad:
+            return -EBADMSG
+        name = self._name()
+        if name is None:
+            return -self._unnamed()
+        left = self._cursor.left()
+        return self._hot.request(name, self._cursor.buf, left, 0, self._deadline_ms)
+
+    def _name(self) -> "Name | None":  # hot:
+        name = self.contexts.name(self._context)
+        return self._find_again() if name is None else name
+
+    def _find_again(self) -> "Name | None":
+        # If the table of names was full when the context was assigned, it may have room by now.
+        text = self.contexts.text(self._context)
+        name = self._bindings.name(text) if text else None
+        if name is not None:
+            self.contexts.assign(self._context, name, self.contexts.sender(self._context))
+        return name
+
+    def _unnamed(self) -> int:  # hot:
+        # Count a message without a Name; return the errno that says why.
+        if self.contexts.text(self._context):
+            self._limpet.stats.dropped += 1
+            return ENOSPC
+        self._limpet.stats.filtered += 1
+        return EADDRNOTAVAIL
 
     def _answer(self, is_status: int) -> None:  # hot:
         tag = self._cursor.get()
@@ -145,6 +168,9 @@ class Inbox:
 
     def _reply(self, ticket: Ticket) -> None:  # hot:
         self._stage()
+        if self._cursor.bad:
+            self._end(ticket, LINK_LOST, 0)
+            return
         self._sign()
         code = self._hot.reply(ticket, self._cursor.buf, self._cursor.left())
         self._unsign()
@@ -153,19 +179,29 @@ class Inbox:
         elif code < 0:
             self._limpet.stats.late += 1
 
-    def _status(self, ticket: Ticket) -> None:
-        cursor = self._cursor
-        code = cursor.get()
-        errno = cursor.get()
-        if not self._hot.is_open(ticket) or ticket.answer is None:
-            self._limpet.stats.late += 1
-        elif code == FAILED:
-            self._hot.fail(ticket, bytes(cursor.buf[cursor.i : cursor.end]))
-        elif 0 < code <= CODE_MAX:
+    def _status(self, ticket: Ticket) -> None:  # hot:
+        code = self._cursor.get()
+        errno = self._cursor.get()
+        if self._cursor.bad or not 0 < code <= CODE_MAX:
+            self._cursor.bad = True  # not a status of this version: nothing can be concluded
+            code = LINK_LOST
+        if code == FAILED:
+            self._failed(ticket)
+        else:
+            self._end(ticket, code, errno)
+
+    def _end(self, ticket: Ticket, code: int, errno: int) -> None:  # hot:
+        if ticket.answer is not None and self._hot.is_open(ticket):
             self._answers.end(ticket.answer, code, min(errno, _ERRNO_MAX))
-        else:  # a status that this version does not know: nothing can be concluded
-            self._answers.end(ticket.answer, LINK_LOST)
-            cursor.bad = True
+        else:
+            self._limpet.stats.late += 1
+
+    def _failed(self, ticket: Ticket) -> None:
+        cursor = self._cursor
+        if self._hot.is_open(ticket):
+            self._hot.fail(ticket, bytes(cursor.buf[cursor.i : cursor.end]))
+        else:
+            self._limpet.stats.late += 1
 
     # Contexts and bindings (first use: these may allocate)
 
@@ -193,8 +229,12 @@ class Inbox:
             self._cursor.bad = True
             self.contexts.assign(index, None, 0)
             return
-        name = self._bindings.name(text) if self._limpet.permits(text) else None
-        if not self.contexts.assign(index, name, sender):
+        name = None
+        if self._limpet.permits(text):
+            name = self._bindings.name(text)
+        else:
+            text = ""
+        if not self.contexts.assign(index, name, sender, text):
             self._cursor.bad = True
 
     def _bind(self, operation: int) -> None:

@@ -14,7 +14,7 @@ from .message import MessageView
 from .names import is_wildcard
 from .port import const, copy
 from .record import Cursor
-from .slots import ANNOUNCEMENT, REPLY, STATUS, Slot
+from .slots import REPLY, STATUS, Slot
 from .status import FAILED, REMOTE_ERROR
 from .ticks import ticks_diff
 
@@ -37,6 +37,13 @@ class Ticket:
         self.answer: Slot | None = None  # where the answer is parked
         self.ticket_net = 0
         self.ticket_serial = 0
+
+    def hold(self, view: MessageView) -> None:  # hot:
+        """Keep what the answer to the request in `view` needs."""
+        self.used = True
+        self.answer = view.answer
+        self.ticket_net = view.ticket_net
+        self.ticket_serial = view.ticket_serial
 
 
 class Outbox:
@@ -118,10 +125,7 @@ class Outbox:
             if context is None:
                 return self._put_context(slot)
         if slot.size + record.HEAD_SIZE_MAX > self._cursor.left():
-            if self._cursor.i > self._start:
-                return False
-            self._take_too_large()
-            return True
+            return self._cursor.i == self._start and self._take_too_large()
         return self._put_message(context)
 
     # Messages
@@ -138,34 +142,30 @@ class Outbox:
             return True
         if binding.replier:
             return self._put_request(context)
-        if self._view.kind != ANNOUNCEMENT:
-            return True  # listeners' copies of requests and replies stay on their bus
         self._limpet.stats.announcements_sent += 1
         self._begin(record.ANNOUNCEMENT)
         self._put_origin(context)
         return self._put_data()
 
     def _put_request(self, context: Context) -> bool:  # hot:
-        view = self._view
-        answer = view.answer
+        answer = self._view.answer
         if answer is None:
             return True  # it has ended
         tag = self._free_tag()
         if tag < 0:
             self._answers.end(answer, REMOTE_ERROR, EBUSY)
             return True
-        ticket = self.tickets[tag]
-        ticket.used = True
-        ticket.answer = answer
-        ticket.ticket_net = view.ticket_net
-        ticket.ticket_serial = view.ticket_serial
+        self.tickets[tag].hold(self._view)
         self._limpet.stats.requests_sent += 1
         self._begin(record.REQUEST | (record.DEADLINE if answer.timed else 0))
         self._put_origin(context)
         self._cursor.put(tag)
         if answer.timed:
-            self._cursor.put_varint(max(0, ticks_diff(answer.deadline, self._answers.now_ms)))
+            self._put_deadline(answer)
         return self._put_data()
+
+    def _put_deadline(self, answer: Slot) -> None:  # hot:
+        self._cursor.put_varint(max(0, ticks_diff(answer.deadline, self._answers.now_ms)))
 
     def _put_answer(self, context: "Context | None") -> bool:  # hot:
         slot = self._view.slot
@@ -232,8 +232,10 @@ class Outbox:
         if self._view.answer is not None:
             self._answers.end(self._view.answer, REMOTE_ERROR, EADDRNOTAVAIL)
 
-    def _take_too_large(self) -> None:
+    def _take_too_large(self) -> bool:
+        # No frame can hold it. What is said instead begins one.
         self._hot.take(self._view)
+        self._limpet.stats.dropped += self._view.missed
         answer = self._view.answer
         slot = self._view.slot
         if answer is not None:
@@ -241,13 +243,15 @@ class Outbox:
         elif self._view.binding is not None:
             self._limpet.stats.dropped += 1
         elif slot.cookie >> 8 == self._limpet.generation:
-            self._begin(record.ANSWER | record.STATUS | record.LENGTH)
+            self._limpet.stats.answers_sent += 1
+            self._begin(record.ANSWER | record.STATUS)
             self._cursor.put(slot.cookie & 0xFF)
             self._cursor.put(FAILED)
             self._cursor.put(0)
             for b in _TOO_LARGE:
                 self._cursor.put(b)
-            self._finish()
+            return self._finish()
+        return True
 
     def _put_refusal(self) -> bool:  # hot:
         if self._cursor.left() < 5:
@@ -269,13 +273,13 @@ class Outbox:
 
     def _put_context(self, slot: Slot) -> bool:
         text = slot.name.text
-        if record.CONTEXT_SIZE_MAX + len(text) > self._cursor.left():
-            if self._cursor.i > self._start:
-                return False
-            self._take_too_large()
-            return True
+        permitted = self._limpet.permits(text)
+        if permitted and record.CONTEXT_SIZE_MAX + len(text) > self._cursor.left():
+            return self._cursor.i == self._start and self._take_too_large()
         context = self.contexts.assign(slot.name, slot.sender)
-        context.permitted = self._limpet.permits(text)
+        context.permitted = permitted
+        if not permitted:  # nothing will go under it, so the far side need not know
+            return True
         self._begin_control(record.CONTEXT)
         self._cursor.put(context.index)
         self._cursor.put_varint(slot.sender)

@@ -75,6 +75,8 @@ class Queue:
             self.push(slot, binding)
         else:
             self.missed_next += 1
+            self.last_net = slot.net  # with `once`, missed is counted once, too
+            self.last_serial = slot.serial
 
     def peek(self) -> "Slot | None":  # hot:
         """Return the oldest entry's slot and leave it there; None if the queue is empty."""
