@@ -16,7 +16,7 @@ _START = 0x3FFFFFFF - 2000
 _PATH = (
     "link.Link.feed link.Link.take link.Link.poll link.Link._frame link.Link._deliver "
     "link.Link._fill "
-    "link.Link._take_slot link.Link._seal link.Link._take_null link.Link._idle_in "
+    "link.Link._slot link.Link._seal link.Link._null link.Link._idle_in "
     "frame.Splitter.push frame.Splitter._add frame.seal stats.Stats.count "
     "session.Session.due_in window.quiet window.Sender.free window.Sender.add window.Sender.again "
     "window.Sender.sent window.Sender.acked window.Sender._advance window.Sender._confirm "
@@ -169,14 +169,14 @@ class Rig:
         self.settle()
 
     def silence(self):
-        heard = self.a._heard_at
-        sent = self.a._sent_at
-        self.a._heard_at = ticks_add(self.now, 0x3FFFFFFF - 10000)
+        heard = self.a._heard
+        sent = self.a._sent
+        self.a._heard = ticks_add(self.now, 0x3FFFFFFF - 10000)
         self.a.poll(self.now)
         self.a.neighbour.take(self.event)
         self.a.state = UP
-        self.a._heard_at = heard
-        self.a._sent_at = sent
+        self.a._heard = heard
+        self.a._sent = sent
 
     def helo(self):
         self.now = ticks_add(self.now, 2000)
@@ -209,10 +209,10 @@ def calls():
         ("duplicate", rig.twice, "window.Receiver.accept link.Link.feed"),
         ("wrong check", rig.broken, "link.Link._frame session.Session.fits"),
         ("garbage and over-long", rig.garbage, "frame.Splitter.push frame.Splitter._add"),
-        ("keep-alive", rig.keep_alive, "link.Link._idle_in link.Link._take_null"),
+        ("keep-alive", rig.keep_alive, "link.Link._idle_in link.Link._null"),
         ("silence", rig.silence, "link.Link.poll tile.Neighbour.take"),
         ("no event", rig.no_event, "tile.Neighbour.take"),
-        ("down: HELO", rig.helo, "link.Link._take_helo session.Session.write link.Link.poll"),
+        ("down: HELO", rig.helo, "link.Link._say_helo session.Session.write link.Link.poll"),
         ("down: noise", rig.stranger, "link.Link.feed link.Link._frame session.Session.fits"),
     )
     return [(name, label, call) for label, call, names in table for name in names.split()]

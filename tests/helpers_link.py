@@ -2,8 +2,9 @@
 """Two links joined by a line in virtual time, byte-accurate, with faults decided by one seed.
 
 Rules: integers only, no clock, no hash order, so a run is the same on every VM; times inside are
-us, the links see ms that start just below the wrap. A frame is built when the wire becomes free and
-arrives `prop_us` plus a receiver's delay of `work_us` plus up to `jitter_us` after its last byte.
+us, the links see ms that start just below the wrap. A frame is built when the wire becomes free
+and arrives `prop_us` plus a receiver's delay of `work_us` plus up to `jitter_us` after its last
+byte.
 """
 
 from limpet.link import UP, Link

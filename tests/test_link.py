@@ -543,6 +543,17 @@ class Garbage(unittest.TestCase):
         self.assertEqual(link.state, UP)
         self.assertTrue(exchange(line, apps, 20))
 
+    def test_a_frame_beyond_the_window_is_dropped(self):
+        """A peer that sends more than agreed overwrites nothing; it is told what is here."""
+        line, *apps = pair(10)
+        self.assertTrue(line.until(line.up))
+        link = line.links[0]
+        out = bytearray(300)
+        for seq in range(link.window, 128):
+            packet = bytearray([0x80, 0x42, seq, 0, 66, 0, 0])
+            link.feed(out, seal(out, 0, packet, 5, link._session.start_in), line.now())
+        self.assertTrue(exchange(line, apps, 20))
+
     def test_helo_of_any_content(self):
         link = Link(1, 2, Random(3), App())
         random = Random(14)

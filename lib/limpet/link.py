@@ -72,17 +72,21 @@ _HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
 _NULL_ACK = const(2)  # where the ack is in a null packet, then a credit and the bits
 
 
-def _check(window: int, packet_size: int, silence_ms: int, delay_ms: int, size: int) -> None:
-    if window not in (1, 2, 4, 8, 16, 32, 64):
-        raise ValueError("window %d is no power of two up to 64" % window)
-    if not (64 <= packet_size <= 255 and 20 <= silence_ms <= 60000 and 0 <= delay_ms <= 255):
-        raise ValueError("packet_size is 64..255, silence_ms 20..60000, ack_delay_ms 0..255")
-    if size > 37:
-        raise ValueError("compatibility exceeds 37 bytes")
+def _check(good: bool) -> None:
+    if not good:
+        raise ValueError(
+            "window is 1, 2, 4 .. 64, packet_size 64..255, silence_ms 20..60000, "
+            "ack_delay_ms 0..255, compatibility up to 37 bytes"
+        )
 
 
 class Link:
-    """One neighbour over one byte stream."""
+    """One neighbour over one byte stream.
+
+    node, node_epoch: 30 bits. window: frames on their way, a power of two up to 64.
+    packet_size: the largest packet taken and sent, 64..255 bytes. silence_ms: without a frame
+    for so long the session ends, 20..60000. direction: 0..7. compatibility: up to 37 bytes.
+    """
 
     def __init__(
         self,
@@ -98,14 +102,13 @@ class Link:
         compatibility: str = "",
         index: int = 0,
     ) -> None:
-        """Make a link that is DOWN; the first poll() or take() starts it.
-
-        node, node_epoch: 30 bits. window: frames on their way, a power of two up to 64.
-        packet_size: the largest packet taken and sent, 64..255 bytes. silence_ms: without a frame
-        for so long the session ends, 20..60000. direction: 0..7. compatibility: up to 37 bytes.
-        """
+        """Make a link that is DOWN; the first poll() or take() starts it."""
         text = compatibility.encode()
-        _check(window, packet_size, silence_ms, ack_delay_ms, len(text))
+        _check(
+            window in (1, 2, 4, 8, 16, 32, 64)
+            and (64 <= packet_size <= 255 and 20 <= silence_ms <= 60000)
+            and (0 <= ack_delay_ms <= 255 and len(text) <= 37)
+        )
         self.stats = stats = Stats()
         self.neighbour = Neighbour(index, direction, stats)
         self.silence_ms = silence_ms
@@ -125,12 +128,12 @@ class Link:
         fields = (packet_size, window, every, ack_delay_ms, silence_ms, len(text))
         self._session = Session(random, node, (0, node, node_epoch, 0, 0) + fields, text)
         self._session.hello[0] = self._byte0
-        self._splitter = Splitter(packet_size, stats)
-        self._sender = Sender(window, packet_size, stats)
-        self._receiver = Receiver(window, packet_size, ack_delay_ms, stats)
-        self._packet = bytearray(16)  # a null packet on its way out
+        self._in = Splitter(packet_size, stats)
+        self._tx = Sender(window, packet_size, stats)
+        self._rx = Receiver(window, packet_size, ack_delay_ms, stats)
+        self._ack = bytearray(16)  # a null packet on its way out
         # When the last frame of this session came and went; a keep-alive goes after so long.
-        self._heard_at = self._sent_at = self._keep_ms = 0
+        self._heard = self._sent = self._keep_ms = 0
         self._closed = False
 
     # What comes in.
@@ -139,9 +142,9 @@ class Link:
         """Take buf[0:count] from the wire; return count."""
         at = 0
         while at < count:
-            at = self._splitter.push(buf, at, count)
-            if self._splitter.size and not self._closed:
-                self._frame(self._splitter.buffer, self._splitter.size, now_ms)
+            at = self._in.push(buf, at, count)
+            if self._in.size and not self._closed:
+                self._frame(self._in.buffer, self._in.size, now_ms)
         return count
 
     def _frame(  # hot: tests/test_alloc.py
@@ -156,18 +159,18 @@ class Link:
                 return
             self._establish(now_ms)
         size -= 2
-        self._heard_at = now_ms
+        self._heard = now_ms
         self._count("rx_frames")
         packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
         if packet[0] & _KIND == _ROUTED:
             if packet[1] & _RELIABLE and size > _HEAD:
-                self._sender.acked(packet, _HEAD - 1, 0, now_ms)
-                if self._receiver.accept(packet, size, now_ms):
+                self._tx.acked(packet, _HEAD - 1, 0, now_ms)
+                if self._rx.accept(packet, size, now_ms):
                     self._deliver(packet, size)
                 return
             if packet[1] == _NULL:
                 # Byte 3 is the credit, for now always all slots.
-                self._sender.acked(packet, _NULL_ACK, size, now_ms)
+                self._tx.acked(packet, _NULL_ACK, size, now_ms)
                 return
         self._count("rx_unknown")
 
@@ -177,8 +180,8 @@ class Link:
                 self._client.receive(packet, _HEAD, size)
             else:
                 self._count("rx_unknown")
-            size = self._receiver.kept()
-            packet = self._receiver.packet
+            size = self._rx.kept()
+            packet = self._rx.packet
 
     def _helo(self, packet: bytearray, size: int, now_ms: int) -> None:
         found = _BAD
@@ -193,7 +196,7 @@ class Link:
             self._count("helo_refused")
         if self.state == UP:
             if found == _ALIVE:
-                self._heard_at = now_ms
+                self._heard = now_ms
         else:
             self._become(REFUSED if found == _REFUSED else DOWN)
         if found == _ADOPT:
@@ -208,19 +211,20 @@ class Link:
     def _establish(self, now_ms: int) -> None:
         if self.state == UP:
             self._end()
-        self._session.adopt()
-        fields = self._session.offered
+        peer = self._session
+        peer.adopt()
+        fields = peer.offered
         neighbour = self.neighbour
-        self.session = self._session.me
+        self.session = peer.me
         self.peer_node = neighbour.node = fields[1]
         self.peer_epoch = neighbour.epoch = fields[2]
-        neighbour.compatible = self._session.compatible
+        neighbour.compatible = peer.compatible
         self.payload_max = min(self._size, fields[5]) - _HEAD
         self.window = min(self._slots, fields[6])
         self._keep_ms = fields[9] >> 2
-        self._sender.reset(self.window, fields[8], now_ms)
-        self._receiver.reset(self.window, now_ms)
-        self._heard_at = self._sent_at = now_ms
+        self._tx.reset(self.window, fields[8], now_ms)
+        self._rx.reset(self.window, now_ms)
+        self._heard = self._sent = now_ms
         self._count("sessions")
         self._become(UP)
         neighbour.put(_CONNECTED)
@@ -245,56 +249,56 @@ class Link:
         if self._closed:
             return 0
         if self._session.due_in(self.state == UP, now_ms) <= 0:
-            return self._take_helo(out, now_ms)
+            return self._say_helo(out, now_ms)
         if self.state != UP:
             return 0
-        if not (self._receiver.urgent and self._receiver.stashed):
-            i = self._sender.again()
+        if not (self._rx.urgent and self._rx.stashed):
+            i = self._tx.again()
             if i < 0:
                 i = self._fill(now_ms)
             if i >= 0:
-                return self._take_slot(i, out, now_ms)
-            if self._receiver.ack_in(now_ms) > 0 and self._idle_in(now_ms) > 0:
+                return self._slot(i, out, now_ms)
+            if self._rx.ack_in(now_ms) > 0 and self._idle_in(now_ms) > 0:
                 return 0
-        return self._take_null(out, now_ms)
+        return self._null(out, now_ms)
 
     def _fill(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
         """Ask the client for a payload; return its slot, -1 if there is none."""
-        i = self._sender.free()
+        i = self._tx.free()
         if i >= 0:
-            size = self._client.fill(self._sender.buffers[i], _HEAD, _HEAD + self.payload_max)
+            size = self._client.fill(self._tx.buffers[i], _HEAD, _HEAD + self.payload_max)
             if size > 0:
-                self._sender.add(i, _HEAD + size, now_ms)
+                self._tx.add(i, _HEAD + size, now_ms)
                 return i
         return -1
 
-    def _take_slot(  # hot: tests/test_alloc.py
+    def _slot(  # hot: tests/test_alloc.py
         self, i: int, out: bytearray, now_ms: int
     ) -> int:
-        packet = self._sender.buffers[i]
+        packet = self._tx.buffers[i]
         packet[0] = self._byte0
         packet[1] = _RELIABLE | _LIMPET
-        packet[3] = self._receiver.expected
-        self._sender.sent(i, now_ms)
-        if not self._receiver.stashed:
-            self._receiver.told()
-        self._sent_at = now_ms
-        i = self._sender.sizes[i]
+        packet[3] = self._rx.expected
+        self._tx.sent(i, now_ms)
+        if not self._rx.stashed:
+            self._rx.told()
+        self._sent = now_ms
+        i = self._tx.sizes[i]
         return self._seal(out, packet, i)
 
-    def _take_null(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def _null(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
         """Build a null frame: the ack, and which later frames are here."""
-        packet = self._packet
+        packet = self._ack
         packet[0] = self._byte0
         packet[1] = _NULL
-        packet[2] = self._receiver.expected
+        packet[2] = self._rx.expected
         size = _NULL_ACK + 1
-        if self._receiver.stashed:
+        if self._rx.stashed:
             packet[3] = self._slots
-            size = self._receiver.bitmap(packet, _NULL_ACK + 2)
-        self._receiver.told()
+            size = self._rx.bitmap(packet, _NULL_ACK + 2)
+        self._rx.told()
         self._count("acks_sent")
-        self._sent_at = now_ms
+        self._sent = now_ms
         return self._seal(out, packet, size)
 
     def _seal(
@@ -303,7 +307,7 @@ class Link:
         self._count("tx_frames")
         return seal(out, 0, packet, size, self._session.start_out)
 
-    def _take_helo(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def _say_helo(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
         # Behind a delimiter of its own: what was cut off on the line before does not spoil it.
         self._count("tx_frames")
         self._count("helo_sent")
@@ -315,13 +319,13 @@ class Link:
 
     def _idle_in(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
         """Return ms until a keep-alive is due."""
-        return self._keep_ms - ticks_diff(now_ms, self._sent_at)
+        return self._keep_ms - ticks_diff(now_ms, self._sent)
 
     def poll(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
         """Run the timers; return ms until the link next needs take() or poll(), 0 = now."""
         if self._closed:
             return MS_MAX
-        wait = self.silence_ms - ticks_diff(now_ms, self._heard_at)
+        wait = self.silence_ms - ticks_diff(now_ms, self._heard)
         if self.state == UP and wait < 0:
             self._session.begin(now_ms)
             self._end()
@@ -329,7 +333,7 @@ class Link:
             return max(0, self._session.due_in(False, now_ms))
         if self._session.due_in(True, now_ms) <= 0:
             return 0
-        if self._sender.free() >= 0 and self._client.ready():
+        if self._tx.free() >= 0 and self._client.ready():
             return 0
-        wait = min(wait + 1, self._idle_in(now_ms), self._receiver.ack_in(now_ms))
-        return max(0, min(wait, self._sender.expire(now_ms)))
+        wait = min(wait + 1, self._idle_in(now_ms), self._rx.ack_in(now_ms))
+        return max(0, min(wait, self._tx.expire(now_ms)))

@@ -77,11 +77,11 @@ class Sender:
         """Return the slot of the oldest frame that waits to be sent again, -1 if none does."""
         if not self.lost:
             return -1
+        flags = self._flags
         i = self.base & self._mask
-        while not self._flags[i] & _LOST:
+        while not flags[i] & _LOST:
             i = (i + 1) & self._mask
-        self._flags[i] ^= _LOST
-        self._flags[i] |= _REPEATED
+        flags[i] = flags[i] ^ _LOST | _REPEATED
         self.lost -= 1
         self._stats.count("tx_retransmit")
         return i
@@ -130,12 +130,13 @@ class Sender:
             seq += 1
 
     def _confirm(self, i: int) -> None:  # hot: tests/test_alloc.py
-        if self._flags[i] & _ACKED:
+        flags = self._flags[i]
+        if flags & _ACKED:
             return
-        if self._flags[i] & _LOST:
-            self._flags[i] ^= _LOST
+        if flags & _LOST:
+            flags ^= _LOST
             self.lost -= 1
-        self._flags[i] |= _ACKED
+        self._flags[i] = flags | _ACKED
         if self._newest < 0 or (self._sure[i] - self._sure[self._newest]) & 0xFFFF < 0x8000:
             self._newest = i
 
