@@ -67,7 +67,8 @@ def hot_take(ks, view=None):
     """Take with the hot layer, into `view` or a new one; returns the view."""
     from limpet import MessageView
 
-    view = view or MessageView()
+    if view is None:
+        view = MessageView()
     code = ks.hot.take(view)
     if code < 0:
         raise AssertionError("take gave %d" % code)
