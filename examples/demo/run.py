@@ -38,6 +38,10 @@ class Trouble(Exception):
     """Something that a user can read and act on."""
 
 
+class Stopped(Exception):
+    """Somebody wants the demo to end; its argument is the signal's number."""
+
+
 @dataclass
 class Options:
     """What the environment asks for."""
@@ -139,11 +143,15 @@ class Demo:
         self._kill_at = 0.0
         self._silence_s = 0.0
         self.ended = False
+        self.signal = 0  # what somebody has sent to end the demo
         self.retransmits = 0
         self.damaged = 0
 
     def run(self) -> None:
-        """Run the demo to its end; raises Trouble if something breaks."""
+        """Run the demo to its end; raises Trouble if something breaks, Stopped by a signal."""
+        # Signals are only noted, so that none comes between a process and the list it belongs to.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
         give_up = time.monotonic() + self._options.seconds + EXTRA_S
         try:
             ttys = [str(self._folder / name) for name in ("host-tty", "board-tty")]
@@ -190,6 +198,8 @@ class Demo:
         self._start_board()
 
     def _turn(self, give_up: float) -> None:
+        if self.signal:
+            raise Stopped(self.signal)
         if time.monotonic() > give_up:
             raise Trouble("it hangs: the host did not come to its end")
         for key, _ in self._selector.select(0.02):
@@ -211,6 +221,9 @@ class Demo:
 
     def _note(self, what: str, *fields: Any) -> None:
         getattr(self, f"_on_{what}")(*fields)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self.signal = number
 
     # Events: of the relay
 
@@ -270,14 +283,8 @@ def title(options: Options) -> str:
     return f"CPython <-> MicroPython {options.vm}, {options.seconds:g} s{line}{reset}"
 
 
-def _leave(number: int, frame: object) -> None:
-    sys.exit(128 + number)
-
-
 def main() -> int:
     """Run the demo; return the exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
     try:
         options = Options.of(dict(os.environ))
     except Trouble as e:
@@ -292,9 +299,9 @@ def main() -> int:
     except Trouble as e:
         print(f"demo: {e}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except Stopped as e:
         print("demo: stopped", file=sys.stderr)
-        return 130
+        return 128 + int(e.args[0])
     problems = counts.problems()
     if options.loss and not demo.damaged:
         problems.append("the line was to damage frames, and damaged none")
