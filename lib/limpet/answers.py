@@ -103,7 +103,7 @@ class Answers:
         if answer is not None:
             answer.request = None
             # From now on `order` tells which was read last.
-            self._pool.order = answer.order = (self._pool.order + 1) & 0x3FFFFFFF
+            self._pool.stamp(answer)
         return answer
 
     def reply(self, answer: Slot) -> int:  # hot:
@@ -118,6 +118,7 @@ class Answers:
             self._pool.let_go(answer)
             return -EADDRNOTAVAIL
         answer.kind = REPLY
+        self._pool.stamp(answer)  # listeners' copies of it are as old as this send
         asker.reserved -= 1
         asker.push(answer, None)
         name.offer(answer)

@@ -109,7 +109,7 @@ class Hot:
         return self._request(name)
 
     def _request(self, name: Name) -> int:  # hot:
-        if self.queue.room() <= 0 or not self._pool.need(2):
+        if self.queue.room() <= 0 or not self._pool.can(2):
             return -ENOLCK
         binding = name.local_replier if self.net else name.replier
         error = self._check(binding)
@@ -117,6 +117,7 @@ class Hot:
             self.last_serial = self._answers.next_serial()
             return error
         assert binding is not None
+        self._pool.need(2)  # only now: what is refused drops nobody's message
         slot = self._pool.get()
         self._fill(slot, self._data, self._size)
         self._data = b""

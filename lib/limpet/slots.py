@@ -73,11 +73,20 @@ class Pool:
         self.order = 0
         self.queues: list[Queue] = []  # all Queues of the bus, in the order of their ids
         self.dropped = 0  # messages dropped to make room
-        for _ in range(count):
-            slot = Slot(size)
+        self._all = [Slot(size) for _ in range(count)]
+        for slot in self._all:
             slot.next = self.free
             self.free = slot
         self.free_count = count
+
+    def can(self, count: int) -> bool:  # hot:
+        """Tell whether need(count) would do; drops nothing. Cost: O(slots) when short."""
+        count -= self.free_count
+        if count > 0:
+            for slot in self._all:
+                if slot.refs and not slot.held:
+                    count -= 1
+        return count <= 0
 
     def need(self, count: int) -> bool:  # hot:
         """Make sure that `count` slots are free, dropping old listeners' copies.
@@ -101,6 +110,10 @@ class Pool:
         if self.free_count < self.free_count_min:
             self.free_count_min = self.free_count
         return slot
+
+    def stamp(self, slot: Slot) -> None:  # hot:
+        """Make a slot the newest one."""
+        self.order = slot.order = (self.order + 1) & _MASK
 
     def let_go(self, slot: Slot) -> None:  # hot:
         """Give back a reference that held the slot."""
