@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What limpets do in steady state, one callable per outcome, for the allocation test.
 
-Rule: a callable leaves both buses as it found them. Records go from one limpet to the other through
+Rule: a callable leaves both buses as it found them. Records go from one limpet to the other in
 a buffer, without a link, so what is measured is theirs alone.
 """
 
@@ -18,7 +18,7 @@ _START = 0x3FFFFFFF - 2000
 
 
 class Scene:
-    """Two joined buses: side 0 asks and announces, side 1 answers and listens; both are limpets."""
+    """Two joined buses: side 0 asks and announces, side 1 answers and listens."""
 
     def __init__(self):
         self.now = _START

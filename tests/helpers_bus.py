@@ -129,6 +129,16 @@ class Pair:
         """Break the line, or mend it."""
         self.pipes[0].cut = self.pipes[1].cut = cut
 
+    def hold(self, side, hold=True):
+        """Give the link of a side nothing to send any more, as a full window does; or again."""
+        outbox = self.limpets[side].outbox
+        if hold:
+            outbox.ready = lambda: False
+            outbox.fill = lambda buf, start, end: 0
+        else:
+            del outbox.ready
+            del outbox.fill
+
     def close(self):
         """Close both buses."""
         self.buses[0].close()
