@@ -186,6 +186,7 @@ class Link:
     def _helo(self, packet: bytearray, size: int, now_ms: int) -> None:
         found = _BAD
         if not crc16(packet, 0, size, _HELO_START):
+            self._session.due_in(False, now_ms)  # begins it, if nothing was due before
             found = self._session.heard(packet, size - 2, self.state == UP)
         if found == _BAD:
             self._count("rx_bad")

@@ -132,7 +132,13 @@ class Session:
             if epoch in (self._mine, self.me):
                 return self._refuse("own HELO came back: the line echoes")
             return self._refuse("neighbour has the same node id %d: change one" % node)
-        if not epoch or packet_size < _PACKET_MIN or not slots or _SIZE + fields[-1] > size:
+        if (
+            not node
+            or not epoch
+            or packet_size < _PACKET_MIN
+            or not slots
+            or _SIZE + fields[-1] > size
+        ):
             return _BAD
         if up:
             if epoch == self.peer:
