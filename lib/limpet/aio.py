@@ -90,8 +90,7 @@ class AsyncKsock:
         None when timeout_ms have passed without one, or it was closed.
         """
         ks = self.sync
-        queue = ks.hot.queue
-        await wait(ks.bus, lambda: queue.count > 0 or ks.hot.closed, timeout_ms)
+        await wait(ks.bus, lambda: ks.find_next() >= 0 or ks.hot.closed, timeout_ms)
         return ks.next()
 
     async def call(
@@ -103,10 +102,13 @@ class AsyncKsock:
     ) -> Message:
         """Send a request and wait for its end; as Ksock.call, several tasks may at once."""
         ks = self.sync
-        serial = ks.request(name, data, deadline_ms, to)
+        serial = ks.begin_call(name, data, deadline_ms, to)
         queue = ks.hot.queue
-        await wait(ks.bus, lambda: queue.find_answer(serial) >= 0 or ks.hot.closed, None)
-        return ks.take_answer(serial, name)
+        try:
+            await wait(ks.bus, lambda: queue.find_answer(serial) >= 0 or ks.hot.closed, None)
+            return ks.take_answer(serial, name)
+        finally:
+            ks.calls.remove(serial)
 
     def __aiter__(self) -> "AsyncKsock":
         return self

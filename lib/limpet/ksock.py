@@ -8,7 +8,7 @@ the bus if nobody else does, and is refused inside a handler (WouldDeadlock). Da
 (sent as UTF-8).
 """
 
-from .errors import EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, ETIMEDOUT, Closed, NoReply, error
+from .errors import EADDRNOTAVAIL, EBADF, ECONNREFUSED, ETIMEDOUT, Closed, NoReply, error
 from .message import Message, MessageView
 from .port import const, print_exception
 
@@ -55,6 +55,7 @@ class Ksock:
         self.hot = hot
         self.id = hot.queue.id
         self.handled = 0  # bindings with a handler
+        self.calls: list[int] = []  # requests whose answers calls wait for
         self._lock = bus.waiter.lock
         self._view = MessageView()
 
@@ -152,10 +153,20 @@ class Ksock:
         """
         runner = self.bus.runner
         runner.check_may_wait()
-        serial = self.request(name, data, deadline_ms, to)
+        serial = self.begin_call(name, data, deadline_ms, to)
         hot = self.hot
-        runner.wait(lambda: hot.queue.find_answer(serial) >= 0 or hot.closed, None, hot.queue)
-        return self.take_answer(serial, name)
+        try:
+            runner.wait(lambda: hot.queue.find_answer(serial) >= 0 or hot.closed, None, hot.queue)
+            return self.take_answer(serial, name)
+        finally:
+            self.calls.remove(serial)
+
+    def begin_call(self, name: str, data: "Data | str", deadline_ms: "int | None", to: int) -> int:
+        """Send a request whose answer nobody else may take until its number leaves `calls`."""
+        with self._lock:
+            serial = self.request(name, data, deadline_ms, to)
+            self.calls.append(serial)
+            return serial
 
     def take_answer(self, serial: int, name: str) -> Message:
         """Take the answer to request `serial`, which has come; raise NoReply if it is a status."""
@@ -173,18 +184,33 @@ class Ksock:
     # Reading
 
     def next(self) -> "Message | None":
-        """Return the next message, None if there is none now."""
+        """Return the next message that no handler and no call waits for; None if there is none."""
         with self._lock:
-            if self.hot.take(self._view) == -EAGAIN:
+            index = self.find_next()
+            if index < 0:
                 return None
+            self.hot.take_at(index, self._view)
             message = Message(self._view)
             self.hot.release()
             return message
 
+    def find_next(self) -> int:
+        """Return the index of what next() would give, -1: nothing."""
+        queue = self.hot.queue
+        with self._lock:
+            for i in range(queue.count):
+                binding = queue.binding_at(i)
+                if binding is None:
+                    if queue.slot_at(i).reply_serial not in self.calls:
+                        return i
+                elif binding.handler is None:
+                    return i
+        return -1
+
     def wait_for_msg(self, timeout_ms: "int | None" = None) -> "Message | None":
         """Wait for the next message; None when timeout_ms have passed without one."""
-        queue = self.hot.queue
-        self.bus.runner.wait(lambda: queue.count > 0 or self.hot.closed, timeout_ms, queue)
+        hot = self.hot
+        self.bus.runner.wait(lambda: self.find_next() >= 0 or hot.closed, timeout_ms, hot.queue)
         return self.next()
 
     def messages(self, timeout_ms: "int | None" = None) -> "Iterator[Message]":
@@ -200,7 +226,7 @@ class Ksock:
 
     # What the runner calls
 
-    def dispatch(self) -> bool:
+    def dispatch(self) -> bool:  # hot:
         """Call the handlers of the messages that have one; returns True if there were any."""
         queue = self.hot.queue
         index = 0
@@ -240,7 +266,7 @@ class Ksock:
     def _reply(self, message: Message, data: "Data") -> None:
         # A request that has ended meanwhile is no fault of the handler; the bus counts it as late.
         code = self.hot.reply(message, data)
-        if code < 0 and code not in (-ECONNREFUSED, -EADDRNOTAVAIL):
+        if code < 0 and code not in (-ECONNREFUSED, -EADDRNOTAVAIL, -EBADF):
             raise error(code, f"reply to {message.name}")
 
     def close(self) -> None:

@@ -191,7 +191,7 @@ class Runner:
 
     def leave(self) -> None:
         """Stop pumping; whoever waits takes over."""
-        self.pumping = False
+        self.pumping = self.inside = False  # also after an interrupt in a handler
         self._waiter.disown()
 
     def turn(self) -> int:  # hot:
