@@ -9,6 +9,7 @@ from costs import cost
 from limpet import port
 from limpet.port import Waiter, copy, entropy, open_uart, ticks_ms, unique_id
 from limpet.ticks import ticks_diff
+from limpet.transport.uart import UARTDriver
 
 NAMES = (
     "NAME",
@@ -98,6 +99,90 @@ class TestOpening(unittest.TestCase):
         for settings in ({}, {"baud": 9600}, {"port": ""}, {"port": 7}):
             with self.assertRaises(ValueError):
                 open_uart(settings)
+
+
+class TestStream(unittest.TestCase):
+    """A tty for real: the near end of a new pty, whose far end nobody has opened."""
+
+    def setUp(self):
+        self.stream = open_uart({"port": "/dev/ptmx", "baud": 115200})
+        self.addCleanup(self.stream.close)
+        self.waiter = Waiter()
+        self.addCleanup(self.waiter.close)
+        self.waiter.add(self.stream)
+        self.waiter.wait(0, False)
+        self.buf = bytearray(100)
+
+    def fill(self):
+        """Write until nothing is taken any more."""
+        taken = 0
+        n = 1
+        while n:
+            n = self.stream.write(self.buf, 0, len(self.buf)) or 0
+            taken += n
+            self.assertTrue(taken < 1000000)
+        return taken
+
+    def clog(self):
+        """Fill it until a sleep for room lasts: the system goes on making some for a while."""
+        for _ in range(50):
+            self.fill()
+            if not self.waiter.wait(10, True):
+                return
+        self.fail("it takes bytes for ever")
+
+    def test_it_never_blocks(self):
+        """Nothing to read is None, and so is no room to write."""
+        self.assertIsNone(self.stream.readinto(self.buf))
+        self.assertEqual(self.stream.write(self.buf, 90, 5), 5)
+        self.stream.blocked = True
+        self.clog()
+        self.assertIsNone(self.stream.write(self.buf, 0, 1))
+        self.assertTrue(self.stream.queued() >= 0)
+
+    def test_the_waiter_sees_room(self):
+        """A blocked stream with room ends a sleep; one without, or not blocked, does not."""
+        self.stream.blocked = True
+        self.assertFalse(self.waiter.wait(5, False))
+        self.assertTrue(self.waiter.wait(LONG_MS, True))
+        self.stream.blocked = False
+        self.assertFalse(self.waiter.wait(5, True))
+        self.stream.blocked = True
+        self.clog()
+
+    def test_after_remove(self):
+        self.stream.blocked = True
+        self.waiter.remove(self.stream)
+        self.waiter.wait(0, True)
+        self.assertFalse(self.waiter.wait(5, True))
+
+    def test_the_driver(self):
+        """What the stream says, as the pump hears it: 0 is nothing now, never gone."""
+        self.stream.close()
+        driver = UARTDriver("/dev/ptmx")
+        driver.open()
+        self.addCleanup(driver.close)
+        self.assertEqual(driver._read(self.buf), 0)
+        self.assertTrue(driver._room())
+        self.assertEqual(driver._write(self.buf, 3, 50), 50)
+        self.assertFalse(driver.stream.blocked)
+        while driver._write(self.buf, 0, 100) == 100:
+            pass
+        self.assertTrue(driver.stream.blocked)
+        buf = self.buf
+        self.assertEqual(cost(lambda: driver._read(buf)), "")
+        self.assertEqual(cost(lambda: driver._write(buf, 3, 50)), "")
+        self.assertEqual(cost(lambda: driver._room()), "")
+
+    def test_allocation(self):
+        stream, waiter, buf = self.stream, self.waiter, self.buf
+        self.assertEqual(cost(lambda: stream.readinto(buf)), "")
+        self.assertEqual(cost(lambda: stream.write(buf, 3, 5)), "")
+        self.assertEqual(cost(lambda: stream.queued()), "")
+        for blocked in (True, False):
+            stream.blocked = blocked
+            self.assertEqual(cost(lambda: waiter.wait(1, True)), "")
+            self.assertEqual(cost(lambda: waiter.wait(1, False)), "")
 
 
 class TestWaiter(unittest.TestCase):

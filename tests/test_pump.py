@@ -89,11 +89,15 @@ class FakeDriver(Driver):
         given = self.gives.pop(0)
         if isinstance(given, int):
             return given
+        if given is None:
+            raise OSError(5, "gone")
         buf[: len(given)] = given
         return len(given)
 
     def _write(self, buf, start, count):
         n = self.takes.pop(0) if self.takes else count
+        if n is None:
+            raise OSError(5, "gone")
         if n > 0:
             n = min(n, count)
             self.written += bytes(buf[start : start + n])
@@ -209,7 +213,7 @@ class TestDue(unittest.TestCase):
 class TestLoss(unittest.TestCase):
     def test_a_device_that_comes_back(self):
         """It is left, tried again every 500 ms and used again, as a new stream of the Waiter."""
-        for gives, takes in (([-5], []), ([b"a", -5], []), ([], [-5]), ([], [2, -32])):
+        for gives, takes in (([-5], []), ([b"a", None], []), ([], [-5]), ([], [2, None])):
             with self.subTest(gives=gives, takes=takes):
                 self.comes_back(list(gives), list(takes))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _BAUD = const(115200)
 _QUEUED_MAX = const(256)  # bytes in the system's queue up to which a new frame is built
 
-_EIO = const(5)
+_GONE = const(-5)  # -EIO
 
 
 class UARTDriver(Driver):
@@ -46,19 +46,13 @@ class UARTDriver(Driver):
         self.stream.close()
 
     def _read(self, buf: bytearray) -> int:  # hot: tests/test_alloc.py
-        try:
-            n: int | None = self.stream.readinto(buf)
-        except OSError as e:
-            return -(e.errno or _EIO)
+        n: int | None = self.stream.readinto(buf)
         if n is None:
             return 0
-        return n or -_EIO  # 0 is the end: hung up
+        return n or _GONE  # 0 is the end: hung up
 
     def _write(self, buf: bytearray, start: int, count: int) -> int:  # hot: tests/test_alloc.py
-        try:
-            n: int = self.stream.write(buf, start, count) or 0
-        except OSError as e:
-            return -(e.errno or _EIO)
+        n: int = self.stream.write(buf, start, count) or 0
         self.stream.blocked = n < count
         return n
 
