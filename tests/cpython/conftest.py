@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""What the tests on CPython share: serial devices made of ptys, and a Waiter."""
+
+import os
+import pty
+import time
+import tty
+
+import pytest
+
+from limpet.port import Waiter
+
+LIMIT_S = 5  # nothing here takes so long, unless it is broken
+
+
+class Pty:
+    """A serial device of our own: `path` for the driver, `read` and `write` for the far end."""
+
+    def __init__(self):
+        self.master, self.slave = pty.openpty()
+        self._open = [self.master, self.slave]
+        tty.setraw(self.slave)
+        os.set_blocking(self.master, False)
+        self.path = os.ttyname(self.slave)
+
+    def write(self, data):
+        return os.write(self.master, data)
+
+    def read(self, size):
+        """Read exactly `size` bytes."""
+        got = b""
+        until = time.monotonic() + LIMIT_S
+        while len(got) < size and time.monotonic() < until:
+            try:
+                got += os.read(self.master, size - len(got))
+            except BlockingIOError:
+                continue
+        return got
+
+    def close(self):
+        """Unplug it; twice does no harm."""
+        while self._open:
+            os.close(self._open.pop())
+
+
+@pytest.fixture
+def make_line():
+    """A function that makes serial devices, which are closed in the end."""
+    made = []
+
+    def make():
+        made.append(Pty())
+        return made[-1]
+
+    yield make
+    for line in made:
+        line.close()
+
+
+@pytest.fixture
+def line(make_line):
+    """A serial device."""
+    return make_line()
+
+
+@pytest.fixture
+def waiter():
+    """A Waiter of which this thread has had its first wait, which may return at once."""
+    made = Waiter()
+    made.wait(0, False)
+    yield made
+    made.close()
