@@ -18,10 +18,10 @@ class Random:
     """A seeded stream of 30-bit numbers."""
 
     def __init__(self, seed: int) -> None:
-        self._x = (seed & _MASK15) or 1  # a generator must not be all zero, with its carry
+        self._x = (seed & _MASK15) or 0x5A5A  # a generator must not be all zero, with its carry
         self._xc = (seed >> 15) & 0xFFF
         self._y = ((seed >> 7) & _MASK15) ^ 0x2A5A or 1
-        self._yc = 1
+        self._yc = 1 + (seed >> 27 & 7)
         for _ in range(8):
             self.next()
 
