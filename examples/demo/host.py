@@ -105,4 +105,4 @@ if __name__ == "__main__":
     try:
         main()
     except (OSError, BusError) as e:
-        sys.exit(f"host: {e}")
+        sys.exit(str(e.strerror or e))
