@@ -96,7 +96,6 @@ class Worker:
         with self._said.open("ab") as errors:
             self.process = subprocess.Popen(
                 command,
-                cwd=folder,
                 env={**os.environ, **env},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if name != "board" else errors,
