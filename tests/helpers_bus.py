@@ -9,6 +9,7 @@ the line stays. A turn that is due again and again at the same time is a fault, 
 from limpet import Bus
 from limpet.link import UP
 from limpet.message import MessageView
+from limpet.rand import Random
 from limpet.ticks import ticks_add
 from limpet.transport.loopback import LoopbackDriver, loopback
 
@@ -41,7 +42,7 @@ class Pair:
 
     def __init__(self, seed=1, a=None, b=None, join_a=None, join_b=None, line=None):
         self.now = START_MS
-        self.seed = seed
+        self.random = Random(seed)
         self.options = [{"node": 11}, {"node": 22}]
         self.options[0].update(a or {})
         self.options[1].update(b or {})
@@ -59,8 +60,7 @@ class Pair:
         """Cut the side's power and start it anew, maybe with other options for its Bus."""
         self.options[side].update(options)
         self.boots[side] += 1
-        seed = self.seed * 64 + self.boots[side] * 2 + side
-        bus = Bus(seed=seed, **self.options[side])
+        bus = Bus(seed=self.random.next(), **self.options[side])
         bus.runner.now = lambda: self.now  # deadlines of the comfortable layer, too
         driver = End(self.pipes[side], self.pipes[1 - side])
         self.buses[side] = bus

@@ -5,6 +5,7 @@ import unittest
 
 from helpers_bus import START_MS, Pair, Reader
 from limpet import Bus, NoReplier, port
+from limpet.rand import Random
 from limpet.transport.loopback import loopback
 
 HELO = 1
@@ -197,6 +198,89 @@ class TestBegin(unittest.TestCase):
             self.assertEqual([m.link.stats.sessions for m in pair.limpets], [2, 1])
             far.ks.close()
             pair.close()
+
+
+class Drawn:
+    """A source of epochs that gives those of a list first."""
+
+    def __init__(self, *epochs):
+        self.epochs = list(epochs)
+        self.random = Random(7)
+
+    def next(self):
+        return self.epochs.pop(0) if self.epochs else self.random.next()
+
+    def below(self, n):
+        return self.random.below(n)
+
+
+class TestEpochs(unittest.TestCase):
+    """Where the check of a session's frames starts, whatever the epochs that chance gives."""
+
+    def words(self, pair):
+        self.assertTrue(pair.until(pair.up) >= 0)
+        sessions = [m.link._session for m in pair.limpets]
+        self.assertEqual(sessions[0].start_in, sessions[1].start_out)
+        self.assertEqual(sessions[0].start_out, sessions[1].start_in)
+        return [sessions[0].start_in, sessions[0].start_out]
+
+    def test_it_is_neither_0_nor_that_of_a_helo(self):
+        """From 0, two frames with the delimiter between them lost would pass as one."""
+        for low in (0x2345, 0x2345 ^ 0xFFFF):
+            for swap in (0, 1):
+                pair = Pair()
+                pair.limpets[swap].link._session._random = Drawn(0x1002345, 0x3332345, 0x5552345)
+                other = Drawn(0x2220000 | low, 0x4440000 | low, 0x6660000 | low)
+                pair.limpets[1 - swap].link._session._random = other
+                for word in self.words(pair):
+                    self.assertNotIn(word, (0, 0xFFFF))
+                pair.close()
+
+    def test_it_is_not_that_of_the_session_before(self):
+        """Also if the side that comes back happens to draw the epoch that gives the same."""
+        for flip in (0, 0xFFFF):
+            pair = Pair()
+            before = self.words(pair)
+            session = pair.limpets[0].link._session
+            pair.cut()
+            pair.run(3000)
+            pair.cut(False)
+            pair.reset(1)
+            # What side 0 has drawn for the next session, with this, gives the last one's again.
+            epoch = (session._mine ^ session.me ^ session.peer) & 0xFFFF ^ flip
+            pair.limpets[1].link._session._random = Drawn(0x1230000 | epoch)
+            pair.run(100)
+            for word in self.words(pair):
+                self.assertNotIn(word, before)
+            pair.close()
+
+    def test_joined_frames(self):
+        """When only the delimiter between two frames is lost, neither is taken."""
+        pair = Pair()
+        far = Reader(pair.buses[1], listen=["$.A"])
+        near = pair.buses[0].ksock()
+        pair.connect()
+        write = pair.pipes[0].write
+        held = []
+
+        def join(buf, start, count, now_ms):
+            held.append(bytes(buf[start : start + count]))
+            if len(held) == 2:
+                data = bytearray(held[0][:-1] + held[1])
+                write(data, 0, len(data), now_ms)
+            elif len(held) > 2:
+                write(buf, start, count, now_ms)
+            return count
+
+        pair.pipes[0].write = join
+        bad = pair.limpets[1].link.stats.rx_bad
+        near.announce("$.A", b"1" * 100)
+        pair.run(1)
+        near.announce("$.A", b"2" * 100)
+        pair.run(1000)
+        self.assertEqual([m.data[:1] for m in far.read()], [b"1", b"2"])
+        self.assertEqual(pair.limpets[1].link.stats.rx_bad, bad + 1)
+        pair.close()
 
 
 class TestEcho(unittest.TestCase):

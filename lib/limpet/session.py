@@ -82,11 +82,20 @@ class Session:
         self._due = now_ms
 
     def _fresh(self) -> int:
-        # Neither direction's start of the running session may come again.
         epoch = 0
-        while not epoch or (epoch ^ self._theirs ^ self.me ^ self.peer) & 0xFFFF in (0, 0xFFFF):
+        while self._unfit(epoch):
             epoch = self._random.next()
         return epoch
+
+    def _unfit(self, epoch: int) -> bool:
+        # Where checks start must not be what the latest session had, nor a HELO's; nor 0, where
+        # two frames that have lost the delimiter between them would pass as one.
+        word = (epoch ^ self._theirs) & 0xFFFF
+        return (
+            not epoch
+            or word in (0, 0xFFFF)
+            or (word ^ self.me ^ self.peer) & 0xFFFF in (0, 0xFFFF)
+        )
 
     def due_in(self, up: bool, now_ms: int) -> int:  # hot: tests/test_alloc.py
         """Return ms until a HELO is to be sent; 0 or less = now."""
@@ -155,7 +164,7 @@ class Session:
         if epoch != self._theirs:
             self._theirs = epoch
             self._step = 0
-            if up or not self._mine or epoch == self._mine:
+            if up or self._unfit(self._mine):
                 self._mine = self._fresh()
             self._candidate = check_start(epoch, self._mine)
         if not echo or echo != self._mine:
