@@ -145,6 +145,7 @@ class Bus:
             self.pool.put(slot)
         self.answers.end_read(queue, IGNORED)
         self.pool.queues.remove(queue)
+        self.waiter.wake()  # who waits for a message of it waits in vain
 
     def bind(self, hot: Hot, text: str, replier: bool, proxy: bool = False) -> Binding:
         """Bind a Ksock's queue to a name or pattern; the calls on a Ksock come here."""

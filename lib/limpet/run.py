@@ -193,6 +193,7 @@ class Runner:
         """Stop pumping; whoever waits takes over."""
         self.pumping = self.inside = False  # also after an interrupt in a handler
         self._waiter.disown()
+        self._waiter.wake()
 
     def turn(self) -> int:  # hot:
         """Take a turn now, and wake who may have waited for it; returns as step()."""

@@ -66,7 +66,7 @@ def executed(text: str) -> str:
     """Return "no", "yes" or "unknown": did the request run, when it ended in the status `text`?"""
     if text.startswith(_REMOTE):
         return "no"
-    if text in _TEXTS:
+    if text and text in _TEXTS:
         code = _TEXTS.index(text)
         if code == FAILED:
             return "yes"

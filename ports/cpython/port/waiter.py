@@ -134,7 +134,8 @@ class Waiter:
     async def wait_async(self, timeout_ms: int | None, writing: bool) -> bool:
         """Do as wait() does, while the event loop runs on. Several tasks may."""
         sleeper = self._sleeper()
-        if sleeper.woken and sleeper.rest(True):
+        if sleeper.woken:
+            _fire(sleeper)  # the wake-up is for every task that sleeps here
             await asyncio.sleep(0)
             return True
         loop = asyncio.get_running_loop()

@@ -49,6 +49,7 @@ class Waiter:
         self.lock = _Lock()
         self._flag = _Flag()
         self._streams = []
+        self._wakes = 0  # wake-ups that a wait has taken
         self._aim_all()
 
     def add(self, stream) -> None:
@@ -123,7 +124,10 @@ class Waiter:
         ready = False
         for _ in poll.ipoll(timeout_ms):
             ready = True
-        self._flag.is_set = False
+        if self._flag.is_set:
+            self._flag.is_set = False
+            self._wakes = (self._wakes + 1) & _MASK
+            ready = True
         return ready
 
     async def wait_async(self, timeout_ms, writing) -> bool:
@@ -131,8 +135,9 @@ class Waiter:
         import asyncio
 
         start = time.ticks_ms() & _MASK
+        wakes = self._wakes  # one wake-up is for every task that sleeps here
         while True:
-            if self.wait(0, writing):
+            if self.wait(0, writing) or self._wakes != wakes:
                 await asyncio.sleep_ms(0)
                 return True
             left = _TICK_MS
