@@ -89,6 +89,32 @@ def fate_once(fate):
     return decide
 
 
+class Turns:
+    """A bus with a timer, and a handler's Ksock that has a message which no handler is for."""
+
+    def __init__(self):
+        self.bus = Bus(node=3, seed=3)
+        self.ks = self.bus.ksock()
+        self.ks.listener("$.Handled")(len)
+        self.ks.bind("$.Other")
+        self.name = self.bus.name("$.Other")
+        self.view = MessageView()
+        self.count = 0
+        self.bus.every(1, self.tick)
+
+    def tick(self):
+        self.count += 1
+
+    def take(self):
+        assert self.ks.hot.announce(self.name, DATA, 4) > 0
+        self.count = 0
+        while self.count < 3:
+            self.bus.runner.turn()
+        assert not self.bus.runner.writing()
+        assert self.ks.hot.take(self.view) == 4
+        self.ks.hot.release()
+
+
 class Stream:
     """A byte stream that takes a part of what is written, and gives it back."""
 
@@ -191,10 +217,12 @@ def calls():
     """Return (what, function) for each call to be made with the heap locked."""
     system = System()
     port = Port()
+    turns = Turns()
     found = [
         ("announcement over a link", system.announce),
         ("request over a link", system.request),
         ("many announcements in a frame", system.many),
+        ("handlers and timers", turns.take),
         ("idle, keep-alives", lambda: system.run(600)),
         ("uart, pump", port.pump),
         ("codec", port.codec),

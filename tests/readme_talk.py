@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Run the README's board and host examples as two processes on a tty pair, and look at what is said.
+"""Run the README's board and host examples as two processes on a tty pair, and look at what is
+said.
 
-Rules: the examples run as they stand, but for the host's device name. The board's `board.py` is data
-that names the tty. As a program: `python tests/readme_talk.py BOARD-COMMAND...`.
+Rules: the examples run as they stand, but for the host's device name. The board's `board.py` is
+data that names the tty. As a program: `python tests/readme_talk.py BOARD-COMMAND...`.
 """
 
 import os

@@ -35,7 +35,9 @@ _ABSENT = {
 }
 _ABSENT_NAMES = {"TimeoutError", "BlockingIOError"}
 _PLATFORM = {("sys", "platform"), ("sys", "implementation"), ("os", "name"), ("os", "uname")}
-_PLATFORM_KNOWN = {"ports/cpython", "ports/micropython", "tools", "host tests"}
+_PLATFORM_KNOWN = {"ports/cpython", "ports/micropython", "tools", "host tests", "board main"}
+# What a board's program has beside limpet: its data, its arguments, its own sensors.
+_BOARD_MAIN = {"board", "sys", "machine"}
 # Names of folders that are importable where the checkout itself is on the path: never meant.
 _FOLDERS = {"transport", "ports", "lib", "boards"}
 _SKIPPED = {"build", "dist", "__pycache__", "venv", "node_modules"}
@@ -133,7 +135,7 @@ def _may_import(one: Source, module: str, name: str) -> bool:
         if top != "limpet":
             if module == "asyncio":
                 return one.path == "lib/limpet/aio.py"
-            return module in _PORTABLE or (area == "board main" and module in ("board", "sys"))
+            return module in _PORTABLE or (area == "board main" and module in _BOARD_MAIN)
         if room == "port":
             return module in ("limpet", "limpet.port")  # the seam itself, not its rooms
         return room != "host" and (area != "lib" or room != "transport")

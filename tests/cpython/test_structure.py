@@ -45,7 +45,6 @@ def test_the_tree_keeps_its_rules():
         ("ports/micropython/port/__init__.py", "import enum"),
         ("boards/x/board.py", "import machine"),
         ("boards/x/board.py", "from limpet import Bus"),
-        ("boards/x/main.py", "import machine"),
         ("boards/x/main.py", "from limpet.host import x"),
         ("boards/x/main.py", "from limpet.port.uart import x"),
         ("examples/example_a.py", "import machine"),
@@ -64,6 +63,7 @@ def test_a_forbidden_import_is_found(path, line):
     ("path", "line"),
     [
         ("lib/limpet/bus.py", "import struct"),
+        ("boards/x/main.py", "import machine"),
         ("lib/limpet/bus.py", "from .port import const"),
         ("lib/limpet/bus.py", "from . import names"),
         (
