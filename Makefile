@@ -17,7 +17,7 @@ DEMO := PYTHONPATH=build/cpython LIMPET_VM32=$(CURDIR)/build/vm32/micropython \
 
 # Steps use the same two processors and the demo measures time: one after the other.
 .NOTPARALLEL:
-.PHONY: help stage venv vm test test-cpython test-micropython lint types compile alloc size demo demos \
+.PHONY: help stage venv vm test test-cpython test-micropython readme lint types compile alloc size demo demos \
 	flash package.json dist clean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test              everything a build machine checks"
 	@echo "make test-cpython      the tests on CPython (TESTS= names or options for pytest)"
 	@echo "make test-micropython  the portable tests on both MicroPython VMs (TESTS= names)"
+	@echo "make readme            the README's examples, with a MicroPython VM as the board"
 	@echo "make lint types        format, style, spelling, structure; mypy"
 	@echo "make compile           mpy-cross over everything that runs on MicroPython"
 	@echo "make alloc size        no allocation in hot calls; bytes of .mpy and RAM"
@@ -42,7 +43,7 @@ venv:
 vm:
 	$(PYTHON) tools/fetch_micropython.py --vm32 "$(MICROPYTHON32)" --vm64 "$(MICROPYTHON)"
 
-test: lint types compile alloc size test-cpython test-micropython demos
+test: lint types compile alloc size test-cpython test-micropython readme demos
 	@echo "test: all passed"
 
 test-cpython: venv stage
@@ -50,6 +51,10 @@ test-cpython: venv stage
 
 test-micropython: venv vm stage
 	$(RUN) tools/upy_tests.py $(TESTS)
+
+readme: venv vm stage
+	$(RUN) tests/readme_talk.py $(CURDIR)/build/vm32/micropython
+	$(RUN) tests/readme_talk.py $(CURDIR)/build/vm64/micropython
 
 lint: venv
 	$(BIN)/ruff format --check .

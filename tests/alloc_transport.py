@@ -223,7 +223,7 @@ def calls():
         ("request over a link", system.request),
         ("many announcements in a frame", system.many),
         ("handlers and timers", turns.take),
-        ("idle, keep-alives", lambda: system.run(600)),
+        ("idle", lambda: system.run(600)),
         ("uart, pump", port.pump),
         ("codec", port.codec),
         ("waiter", port.waits),

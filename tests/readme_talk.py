@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEVICE = "/dev/ttyUSB0"
 LINES = 4  # of the host's output: the reply, then announcements
 LIMIT_S = 20
+ASYNCIO_SAYS = "['0', '2', '4']\n"
 
 
 class Line:
@@ -99,8 +100,28 @@ def check(lines):
     assert all(line.endswith(" 0") for line in lines[1:]), lines
 
 
+def run_asyncio(command, environment):
+    """Run the asyncio example; return what it prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "main.py")
+        path.write_text(blocks(ROOT / "README.md")["asyncio"])
+        done = subprocess.run(
+            [*command, str(path)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=True,
+        )
+        return done.stdout
+
+
 if __name__ == "__main__":
     path = f"{ROOT / 'build/micropython'}:.frozen"
-    said = talk(sys.argv[1:], {**os.environ, "MICROPYPATH": path})
+    env = {**os.environ, "MICROPYPATH": path}
+    said = talk(sys.argv[1:], env)
     print("\n".join(said))
     check(said)
+    said = run_asyncio(sys.argv[1:], env)
+    print(said, end="")
+    assert said == ASYNCIO_SAYS, said

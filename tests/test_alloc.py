@@ -14,11 +14,10 @@ if "/" in __file__:
 
 import unittest
 
-import alloc_limpet
-import alloc_transport
-
 import alloc_bus
+import alloc_limpet
 import alloc_link
+import alloc_transport
 from costs import cost
 
 SOURCES = (alloc_bus, alloc_link, alloc_limpet, alloc_transport)

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The README's examples do what it says: here with CPython at both ends of a real tty pair.
 
-The same with a MicroPython VM as the board is run by `make test-micropython`.
+The same with a MicroPython VM as the board is run by `make readme`.
 """
 
 import os
-import subprocess
 import sys
 
-from layout import BUILD, ROOT
-from readme_blocks import blocks
-from readme_talk import check, talk
+from layout import BUILD
+from readme_talk import ASYNCIO_SAYS, check, run_asyncio, talk
 
 
 def environment():
@@ -23,13 +21,4 @@ def test_the_board_and_the_host_talk():
 
 
 def test_the_asyncio_example_prints_its_replies():
-    code = blocks(ROOT / "README.md")["asyncio"]
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
-    assert done.stdout == "['0', '2', '4']\n"
+    assert run_asyncio([sys.executable], environment()) == ASYNCIO_SAYS
