@@ -4,7 +4,7 @@
 NAME = "rpi_pico"
 MARCH = "armv6m"
 
-BUS = {"slot_count": 24, "slot_size": 64, "queue_size": 12}
+BUS = {"slot_count": 32, "slot_size": 64, "queue_size": 16}
 LINK = {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}
 
 TEMPERATURE_ADC = 4  # the channel of the chip's own thermometer

@@ -4,5 +4,5 @@
 NAME = "unix"
 MARCH = ""  # no machine code of its own: sources are compiled as they are loaded
 
-BUS = {"slot_count": 24, "slot_size": 64, "queue_size": 12}
+BUS = {"slot_count": 32, "slot_size": 64, "queue_size": 16}
 LINK = {"baud": 115200}  # the tty is the program's argument
