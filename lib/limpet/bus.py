@@ -158,6 +158,7 @@ class Bus:
             raise TableFull(
                 f"all {self.bindings.binding_count} bindings (binding_count) are in use"
             )
+        self.waiter.wake()  # who waits for a replier looks again; links tell the far side
         return binding
 
     def unbind(self, hot: Hot, text: str, replier: bool, code: int = UNBOUND) -> None:
