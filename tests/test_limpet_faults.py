@@ -137,8 +137,8 @@ def cut_at(budget, side, victims):
     ended = []
 
     def turn(ms):
-        for _ in range(ms):
-            pair.run(1)
+        for _ in range(0, ms, 10):
+            pair.run(10)
             for message in far.read():
                 ran.append(message.data)
                 far.ks.announce("$.News", message.data)
@@ -153,7 +153,7 @@ def cut_at(budget, side, victims):
 
     pair.drivers[side].budget = budget
     for i in range(4):
-        turn(120)
+        turn(30)
         ask(b"%d" % i)
     turn(30)
     for victim in victims:
@@ -162,7 +162,7 @@ def cut_at(budget, side, victims):
         else:
             far = Reader(pair.reset(1), replier=["$.Far"])
     pair.drivers[side].budget = -1
-    turn(1200)
+    turn(1500)
     pair.connect()
     ask(b"last")
     turn(100)
@@ -193,7 +193,7 @@ class TestBoundaries(unittest.TestCase):
     def test_a_reset_in_the_midst_of_a_frame(self):
         """Bytes stop anywhere in a session, sides lose their power, and all goes on by itself."""
         for side in range(2):
-            for budget in range(side, 260, 17):
+            for budget in range(side, 200, 11):
                 victims = VICTIMS[budget % 4]
                 faults = cut_at(budget, side, victims)
                 self.assertEqual(faults, "", (budget, side, victims))
