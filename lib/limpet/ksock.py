@@ -188,6 +188,7 @@ class Ksock:
         with self._lock:
             index = self.find_next()
             if index < 0:
+                self.hot.release()
                 return None
             self.hot.take_at(index, self._view)
             message = Message(self._view)
