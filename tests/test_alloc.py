@@ -78,6 +78,7 @@ HOT = (
     "limpet.Limpet.poll",
     "limpet.Limpet.ready",
     "limpet.Limpet.receive",
+    "limpet.LimpetStats.count",
     "link.Link._deliver",
     "link.Link._fill",
     "link.Link._frame",

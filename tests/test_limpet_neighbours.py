@@ -186,7 +186,9 @@ class TestBegin(unittest.TestCase):
             pair = Pair(seed=seed)
             Reader(pair.buses[1], replier=["$.Far"])
             near = Reader(pair.buses[0])
-            self.assertTrue(pair.until(lambda: near.ks.bus.bindings.has_replier("$.Far")) >= 0)
+            self.assertTrue(
+                pair.until(lambda p=pair: p.buses[0].bindings.has_replier("$.Far")) >= 0
+            )
             serial = near.ks.request("$.Far", b"?", None)
             pair.run(500)
             self.assertEqual(near.answer(serial), ("", b""))

@@ -223,6 +223,34 @@ class TestNoRoom(Case):
         self.assertEqual(self.pair.limpets[0].stats.dropped, 0)
         self.done()
 
+    def test_what_a_dead_link_loses_is_counted(self):
+        """What lay in the queue, and what found no place there, when the link ended."""
+        self.make({"queue_size": 64}, {"listen": ["$.A"]}, a={"queue_size": 4, "slot_count": 64})
+        self.pair.hold(0)
+        for _ in range(30):
+            self.near.ks.announce("$.A", b"x")
+        self.pair.cut()
+        self.pair.run(2500)
+        self.assertEqual(self.pair.limpets[0].stats.dropped, 30)
+        self.assertEqual(self.pair.limpets[0].hot.queue.count, 0)
+        self.done()
+
+    def test_counters_stop_before_they_are_no_small_numbers(self):
+        """At 2**30 - 1, on both sides, for what goes well and what does not."""
+        self.make(far={"replier": ["$.Far"], "listen": ["$.A"]})
+        for limpet in self.pair.limpets:
+            for name in list(limpet.stats.__dict__):
+                setattr(limpet.stats, name, 0x3FFFFFFF)
+        serial = self.ask()
+        self.near.ks.announce("$.A", b"x" * 120)
+        self.serve()
+        self.ends(serial, "reply", "yes")
+        self.pair.limpets[1].receive(bytearray(b"\x80"), 0, 1)
+        for limpet in self.pair.limpets:
+            for name, value in limpet.stats.__dict__.items():
+                self.assertEqual(value, 0x3FFFFFFF, name)
+        self.done()
+
     def test_the_far_binding_table_is_full(self):
         """The binding is counted as refused, and nothing breaks."""
         self.make(a={"binding_count": 1}, far={"replier": ["$.Far", "$.More"]})

@@ -54,7 +54,7 @@ class Inbox:
             if start & record.LENGTH:
                 size = cursor.get()
                 if size > end - cursor.i:  # nothing tells where a next one would begin
-                    self._limpet.stats.bad += 1
+                    self._limpet.stats.count("bad")
                     return
                 cursor.end = cursor.i + size
             self._take(start)
@@ -62,7 +62,7 @@ class Inbox:
             cursor.end = end
             if cursor.bad:  # the next record begins where this one says it ends
                 cursor.bad = False
-                self._limpet.stats.bad += 1
+                self._limpet.stats.count("bad")
 
     def _take(self, head: int) -> None:  # hot:
         kind = head & record.KIND
@@ -101,10 +101,10 @@ class Inbox:
         if name is None:
             self._unnamed()
             return
-        self._limpet.stats.announcements_received += 1
+        self._limpet.stats.count("announcements_received")
         self._sign()
         if self._hot.announce(name, self._cursor.buf, self._cursor.left()) < 0:
-            self._limpet.stats.dropped += 1
+            self._limpet.stats.count("dropped")
         self._unsign()
 
     def _request(self, timed: int) -> None:  # hot:
@@ -112,7 +112,7 @@ class Inbox:
         tag = self._cursor.get()
         if self._cursor.bad:
             return
-        self._limpet.stats.requests_received += 1
+        self._limpet.stats.count("requests_received")
         self._deadline_ms = self._cursor.get_varint() if timed else None
         self._hot.cookie = self._limpet.generation << 8 | tag
         self._sign()
@@ -146,18 +146,18 @@ class Inbox:
     def _unnamed(self) -> int:  # hot:
         # Count a message without a Name; return the errno that says why.
         if self.contexts.text(self._context):
-            self._limpet.stats.dropped += 1
+            self._limpet.stats.count("dropped")
             return ENOSPC
-        self._limpet.stats.filtered += 1
+        self._limpet.stats.count("filtered")
         return EADDRNOTAVAIL
 
     def _answer(self, is_status: int) -> None:  # hot:
         tag = self._cursor.get()
         tickets = self._limpet.outbox.tickets
         if self._cursor.bad or tag >= len(tickets) or not tickets[tag].used:
-            self._limpet.stats.late += 1
+            self._limpet.stats.count("late")
             return
-        self._limpet.stats.answers_received += 1
+        self._limpet.stats.count("answers_received")
         ticket = tickets[tag]
         ticket.used = False
         if is_status:
@@ -177,7 +177,7 @@ class Inbox:
         if code == -EMSGSIZE:  # it ran, but the reply fits no slot here
             self._hot.fail(ticket, b"EMSGSIZE")
         elif code < 0:
-            self._limpet.stats.late += 1
+            self._limpet.stats.count("late")
 
     def _status(self, ticket: Ticket) -> None:  # hot:
         code = self._cursor.get()
@@ -194,14 +194,14 @@ class Inbox:
         if ticket.answer is not None and self._hot.is_open(ticket):
             self._answers.end(ticket.answer, code, min(errno, _ERRNO_MAX))
         else:
-            self._limpet.stats.late += 1
+            self._limpet.stats.count("late")
 
     def _failed(self, ticket: Ticket) -> None:
         cursor = self._cursor
         if self._hot.is_open(ticket):
             self._hot.fail(ticket, bytes(cursor.buf[cursor.i : cursor.end]))
         else:
-            self._limpet.stats.late += 1
+            self._limpet.stats.count("late")
 
     # Contexts and bindings (first use: these may allocate)
 
@@ -211,7 +211,7 @@ class Inbox:
         elif record.LISTEN <= operation <= record.UNREPLY:
             self._bind(operation)
         else:
-            self._limpet.stats.bad += 1
+            self._limpet.stats.count("bad")
 
     def _text(self) -> str:
         # The rest of the record as a name, "" if it is no text.
@@ -243,7 +243,7 @@ class Inbox:
             self._cursor.bad = True
             return
         if not names.is_wildcard(text) and not self._limpet.permits(text):
-            self._limpet.stats.filtered += 1
+            self._limpet.stats.count("filtered")
             return
         replier = operation >= record.REPLY
         try:
@@ -252,4 +252,4 @@ class Inbox:
             else:
                 self._limpet.unbind(text, replier)
         except BusError:
-            self._limpet.stats.refused += 1
+            self._limpet.stats.count("refused")

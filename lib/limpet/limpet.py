@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .bus import Bus
     from .run import Driver
 
+_MAX = const(0x3FFFFFFF)
 GENERATION_MASK = 0x3FFFFF  # a cookie is generation << 8 | tag, 30 bits
 
 
@@ -46,6 +47,11 @@ class LimpetStats:
         self.late = 0  # answers to requests that had ended, or of an earlier session
         self.refused = 0  # requests and bindings of the far side that found no room or no replier
         self.bad = 0  # records that broke the format
+
+    def count(self, name: str, more: int = 1) -> None:  # hot:
+        """Add to the counter `name`."""
+        value = getattr(self, name)
+        setattr(self, name, value + more if value < _MAX - more else _MAX)
 
 
 class Limpet:
@@ -117,12 +123,15 @@ class Limpet:
             self.bus.bindings.remove(binding)
         while queue.count:
             slot = queue.remove(0)
+            self.stats.count("dropped", queue.missed)
             if queue.binding is None:
                 slot.held -= 1
-                self.stats.late += 1
+                self.stats.count("late")
             else:
-                self.stats.dropped += 1
+                self.stats.count("dropped")
             self.bus.pool.put(slot)
+        self.stats.count("dropped", queue.missed_next)
+        queue.missed_next = 0
         self.generation = (self.generation + 1) & GENERATION_MASK
         self.outbox.reset()
         self.inbox.reset()

@@ -94,7 +94,7 @@ class Outbox:
 
     def refuse(self, tag: int, errno: int) -> None:  # hot:
         """Have the far side told that its request under `tag` did not run."""
-        self._limpet.stats.refused += 1
+        self._limpet.stats.count("refused")
         if self._refused[tag] == 0:
             self._refused_count += 1
         self._refused[tag] = errno
@@ -133,7 +133,7 @@ class Outbox:
     def _put_message(self, context: "Context | None") -> bool:  # hot:
         self._hot.take(self._view)
         binding = self._view.binding
-        self._limpet.stats.dropped += self._view.missed
+        self._limpet.stats.count("dropped", self._view.missed)
         if binding is None:
             return self._put_answer(context)
         assert context is not None
@@ -142,7 +142,7 @@ class Outbox:
             return True
         if binding.replier:
             return self._put_request(context)
-        self._limpet.stats.announcements_sent += 1
+        self._limpet.stats.count("announcements_sent")
         self._begin(record.ANNOUNCEMENT)
         self._put_origin(context)
         return self._put_data()
@@ -156,7 +156,7 @@ class Outbox:
             self._answers.end(answer, REMOTE_ERROR, EBUSY)
             return True
         self.tickets[tag].hold(self._view)
-        self._limpet.stats.requests_sent += 1
+        self._limpet.stats.count("requests_sent")
         self._begin(record.REQUEST | (record.DEADLINE if answer.timed else 0))
         self._put_origin(context)
         self._cursor.put(tag)
@@ -170,9 +170,9 @@ class Outbox:
     def _put_answer(self, context: "Context | None") -> bool:  # hot:
         slot = self._view.slot
         if slot.cookie >> 8 != self._limpet.generation:
-            self._limpet.stats.late += 1
+            self._limpet.stats.count("late")
             return True
-        self._limpet.stats.answers_sent += 1
+        self._limpet.stats.count("answers_sent")
         if slot.kind == REPLY:
             assert context is not None
             self._begin(record.ANSWER)
@@ -228,22 +228,22 @@ class Outbox:
     # What can't be sent
 
     def _filtered(self) -> None:  # hot:
-        self._limpet.stats.filtered += 1
+        self._limpet.stats.count("filtered")
         if self._view.answer is not None:
             self._answers.end(self._view.answer, REMOTE_ERROR, EADDRNOTAVAIL)
 
     def _take_too_large(self) -> bool:
         # No frame can hold it. What is said instead begins one.
         self._hot.take(self._view)
-        self._limpet.stats.dropped += self._view.missed
+        self._limpet.stats.count("dropped", self._view.missed)
         answer = self._view.answer
         slot = self._view.slot
         if answer is not None:
             self._answers.end(answer, REMOTE_ERROR, EMSGSIZE)
         elif self._view.binding is not None:
-            self._limpet.stats.dropped += 1
+            self._limpet.stats.count("dropped")
         elif slot.cookie >> 8 == self._limpet.generation:
-            self._limpet.stats.answers_sent += 1
+            self._limpet.stats.count("answers_sent")
             self._begin(record.ANSWER | record.STATUS)
             self._cursor.put(slot.cookie & 0xFF)
             self._cursor.put(FAILED)
@@ -265,7 +265,7 @@ class Outbox:
                 self._cursor.put(self._refused[tag])
                 self._refused[tag] = 0
                 self._refused_count -= 1
-                self._limpet.stats.answers_sent += 1
+                self._limpet.stats.count("answers_sent")
                 return True
         return False
 
@@ -291,7 +291,7 @@ class Outbox:
             if self._cursor.i > self._start:
                 return False
             self._changes.pop(0)
-            self._limpet.stats.refused += 1
+            self._limpet.stats.count("refused")
             return True
         self._changes.pop(0)
         if operation == record.LISTEN or operation == record.REPLY:
