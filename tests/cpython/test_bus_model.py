@@ -208,22 +208,29 @@ class Life:
         due = self.model.poll(now)
         # Follow the library's order: by the numbers of the statuses it has made.
         by_serial = {o.msg.serial: o for o in due}
-        order: list[tuple[int, Out]] = []
+        order: dict[int, int] = {}  # number of a request: that of its status, the newest answer
         for pair in self.pairs:
             queue = pair.real.hot.queue
             for i in range(queue.count):
                 slot = queue.slot_at(i)
                 ended = by_serial.get(slot.reply_serial)
                 if queue.binding_at(i) is None and ended and ended.asker is pair.image:
-                    order.append((slot.serial, ended))
-        order.sort(key=lambda pair: (pair[0] - self.model.serial) % SERIAL_MAX)
-        for out in [o for o in due if o.asker is None] + [o for _, o in order]:
+                    order[slot.reply_serial] = slot.serial
+        last = self.model.serial
+        told = sorted(order, key=lambda number: (order[number] - last) % SERIAL_MAX)
+        for out in [o for o in due if o.asker is None] + [by_serial[n] for n in told]:
             self.model.expire(out)
         self.same([o for o in due if o in self.model.out], [], "all that is due has ended")
         first = min((o.due for o in self.model.out if o.due is not None), default=None)
         # It may be told early (what was due first has ended by a reply), never late.
         if first is not None:
             self.case.assertTrue(0 < left <= first - now, f"next in {left}, due {first - now}")
+
+    def wrap(self) -> None:
+        """Let the numbers wrap soon, often with requests out that have small ones."""
+        self.say("the numbers are near their end")
+        self.model.serial = self.bus.answers._serial = SERIAL_MAX - 2
+        self.bus.answers._serial_stop = 0  # it counts on never going back but at the wrap
 
     # What has to be the same after each step
 
@@ -273,6 +280,7 @@ class Life:
         acts += [self.announce, self.request, self.take, self.reply] * chance.randrange(1, 4)
         acts += [self.take, self.reply] * chance.randrange(4)
         acts += [self.release, self.open, self.close] * (chance.random() < 0.5)
+        acts += [self.wrap] * (chance.random() < 0.3)
         for _ in range(steps):
             chance.choice(acts)()
             self.compare()
