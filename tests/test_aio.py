@@ -283,6 +283,33 @@ class TestServe(Case):
             got = self.run_all(second(), call(), serve=True)
             self.assertEqual(got, ["refused", b"yes"])
 
+    def test_whoever_comes_first(self):
+        """serve() may be started before or after tasks that wait, and takes over from them."""
+        self.a.replier("$.A")(lambda msg: b"yes")
+        self.b.bind("$.B")
+
+        async def work():
+            got = await self.b.recv(3)
+            reply = await self.b.call("$.A", b"", None)
+            await self.b.recv(3)
+            self.bus.stop()
+            return got, reply.data
+
+        for tasks in ((work(), self.bus.serve()), (self.bus.serve(), work())):
+            self.assertIn((None, b"yes"), self.run_all(*tasks))
+        self.assertEqual((self.bus.runner.pumping, self.bus.runner.serving), (False, False))
+
+    def test_beside_a_waiting_task(self):
+        """While a task pumps that has waited for longer, serve() can be stopped all the same."""
+
+        async def stop():
+            await asyncio.sleep(0)
+            self.b.announce("$.B")
+            self.bus.stop()
+
+        got = self.run_all(self.a.recv(20), self.bus.serve(), stop())
+        self.assertEqual(got, [None, None, None])
+
     def test_stop_in_a_handler(self):
         """serve() ends at the turn in which stop() was called."""
         self.a.listener("$.Stop")(lambda msg: self.bus.stop())

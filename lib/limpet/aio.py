@@ -19,16 +19,24 @@ if TYPE_CHECKING:
 
 
 async def serve(bus: "Bus") -> None:
-    """Pump until bus.stop(). Raises RuntimeError if somebody pumps already."""
+    """Pump until bus.stop(), from when nobody else does. Raises RuntimeError if serve() runs."""
     runner = bus.runner
+    if runner.serving:
+        raise RuntimeError("serve() is running already")
+    runner.serving = True
     runner.stopped = False
-    if not runner.enter():
-        raise RuntimeError("this bus is being pumped already")
+    mine = False
     try:
         while not runner.stopped:
-            await _turn(bus, MS_MAX)
+            mine = mine or runner.enter()
+            if mine:
+                await _turn(bus, MS_MAX)
+            else:
+                await bus.waiter.wait_async(None, False)
     finally:
-        runner.leave()
+        runner.serving = False
+        if mine:
+            runner.leave()
 
 
 async def _turn(bus: "Bus", left_ms: int) -> None:

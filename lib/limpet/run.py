@@ -51,6 +51,7 @@ class Runner:
     def __init__(self, bus: "Bus") -> None:
         self.inside = False  # a handler is being called
         self.pumping = False  # somebody does
+        self.serving = False  # serve() runs
         self.stopped = False
         self._bus = bus
         self._waiter = bus.waiter
