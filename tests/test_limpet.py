@@ -113,6 +113,7 @@ class TestBindings(unittest.TestCase):
         other = pair.buses[1].ksock()
         ks = pair.buses[0].ksock()
         pair.connect()
+        pair.run(500)  # the binding is known, whatever the line lost
         for i in range(60):
             if i % 3 == 0:
                 other.bind("$.A.%")

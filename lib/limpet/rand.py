@@ -9,21 +9,29 @@ Good for jitter, epochs and simulations; no secrets are made from it.
 from .port import const
 
 _MASK15 = const(0x7FFF)
+_MASK30 = const(0x3FFFFFFF)
 # Multipliers a for which a * 2**15 - 1 is a safe prime: both periods are then near 2**28.
 _A = const(19428)
 _B = const(30903)
+
+
+def _mixed(seed: int) -> int:
+    # Let each bit of a seed bear on all: seeds like 1 and 2 must not give numbers alike.
+    for _ in range(8):
+        seed = (_B * (seed & _MASK15) + (seed >> 15)) ^ 0x2A5A
+    return seed
 
 
 class Random:
     """A seeded stream of 30-bit numbers."""
 
     def __init__(self, seed: int) -> None:
-        self._x = (seed & _MASK15) or 0x5A5A  # a generator must not be all zero, with its carry
-        self._xc = (seed >> 15) & 0xFFF
-        self._y = ((seed >> 7) & _MASK15) ^ 0x2A5A or 1
-        self._yc = 1 + (seed >> 27 & 7)
-        for _ in range(8):
-            self.next()
+        seed = _mixed(seed & _MASK30)
+        self._x = (seed & _MASK15) or 1  # a generator must not be all zero, with its carry
+        self._xc = seed >> 15 & 0xFFF
+        seed = _mixed(seed)
+        self._y = (seed & _MASK15) or 1
+        self._yc = seed >> 15 & 0xFFF
 
     def next(self) -> int:  # hot:
         """Return the next number, 0..2**30-1."""

@@ -75,7 +75,7 @@ class Runner:
         if period_ms < 1:
             raise ValueError(f"period_ms is {period_ms}, at least 1 is needed")
         with self._waiter.lock:
-            self._timers.append(_Timer(ticks_add(ticks_ms(), period_ms), period_ms, function))
+            self._timers.append(_Timer(ticks_add(self.now(), period_ms), period_ms, function))
         self._waiter.wake()
 
     def step(self, now_ms: int) -> int:  # hot:
@@ -151,7 +151,7 @@ class Runner:
         False if the time ran out first.
         """
         self.check_may_wait()
-        start = ticks_ms()
+        start = self.now()
         mine = False
         if queue is not None:
             queue.watch = self._waiter
@@ -171,7 +171,7 @@ class Runner:
                         return True
                 left = MS_MAX
                 if timeout_ms is not None:
-                    left = timeout_ms - ticks_diff(ticks_ms(), start)
+                    left = timeout_ms - ticks_diff(self.now(), start)
                     if left <= 0:
                         return False
                 due = min(due, left)
@@ -198,7 +198,7 @@ class Runner:
 
     def turn(self) -> int:  # hot:
         """Take a turn now, and wake who may have waited for it; returns as step()."""
-        due = self.step(ticks_ms())
+        due = self.step(self.now())
         if due == 0:
             self._waiter.wake()
         return due
@@ -236,9 +236,9 @@ class Runner:
     def close(self) -> None:
         """Stop, and give the drivers back."""
         self.stop()
-        start = ticks_ms()
+        start = self.now()
         while self.pumping and not self._waiter.owned():  # in another thread: let it end
-            if ticks_diff(ticks_ms(), start) > _CLOSE_MS:
+            if ticks_diff(self.now(), start) > _CLOSE_MS:
                 break
             self._waiter.wait(1, False)
         with self._waiter.lock:

@@ -109,7 +109,7 @@ def test_a_fixed_check_start_is_found_out(monkeypatch: pytest.MonkeyPatch) -> No
     """Some of the same runs fail if the check does not start at the session word."""
     monkeypatch.setattr(limpet.session, "check_start", lambda sender, receiver: 0xFFFF)
     bad: set[str] = set()
-    for seed in range(8):
+    for seed in range(24):
         checked = Checked(seed, datagrams=True)
         checked.run()
         bad.update(checked.bad)
