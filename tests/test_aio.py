@@ -207,19 +207,32 @@ class TestCall(Case):
             self.assertEqual(got, [("$.KBUS.Replier.Overdue", True)] * 4)
 
     def test_a_call_that_is_given_up(self):
-        """A cancelled call leaves nothing but its answer, for who reads."""
+        """A cancelled call leaves nothing: no place kept, no slot, no answer for who reads."""
         self.a.bind("$.A", True)
+        queue = self.b.sync.hot.queue
 
-        async def give_up():
+        async def give_up(answered):
+            task = asyncio.create_task(self.b.call("$.A", b"", None))
+            while self.a.sync.hot.queue.count == 0:
+                await asyncio.sleep(0)
+            request = self.a.sync.next()
+            if answered:
+                self.a.reply(request, b"too late")  # there, and not taken yet
+            task.cancel()
             try:
-                await asyncio.wait_for(self.b.call("$.A", b"", None), 0.005)
-            except asyncio.TimeoutError:
+                await task
+            except asyncio.CancelledError:
                 pass
-            self.a.reply(self.a.sync.next(), b"late")
-            return (await self.b.recv()).data
+            kept = (queue.reserved, queue.count)
+            if not answered:
+                self.assertRaises(NoReplier, self.a.reply, request, b"late")
+            return kept
 
-        self.assertEqual(self.run_all(give_up()), [b"late"])
+        self.assertEqual(self.run_all(give_up(False)), [(0, 0)])
+        self.assertEqual(self.run_all(give_up(True)), [(0, 0)])
         self.assertEqual(self.b.sync.calls, [])
+        self.assertIsNone(self.b.sync.next())
+        self.assertEqual(self.bus.answers.count, 0)
 
     def test_the_ksock_closes(self):
         """A call whose own Ksock closes ends."""

@@ -166,6 +166,17 @@ class TestSize(Case):
         self.assertRaises(TooLarge, self.c.announce, "$.A", "\xe9\xe9\xe9\xe9x")
 
 
+class TestView(Case):
+    def test_a_view_without_data_is_still_a_message(self):
+        """`if view` is about the view, len(view) about the data."""
+        view = MessageView()
+        self.b.bind("$.A")
+        self.a.hot.announce(self.name, b"")
+        self.assertEqual(self.b.hot.take(view), 0)
+        self.assertTrue(view)
+        self.assertEqual(len(view), 0)
+
+
 class TestHot(Case):
     def test_size_and_offset(self):
         """`size` bytes from `offset` on are sent."""

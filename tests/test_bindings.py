@@ -8,12 +8,13 @@ from limpet import (
     AlreadyBound,
     BusError,
     Closed,
+    MessageView,
     NoReplier,
     NotBound,
     TableFull,
 )
 from limpet.bindings import Binding
-from limpet.errors import EADDRINUSE, EINVAL, ENOSPC
+from limpet.errors import EADDRINUSE, EBADF, EINVAL, ENOSPC
 
 
 class Case(unittest.TestCase):
@@ -357,10 +358,17 @@ class TestClosed(unittest.TestCase):
             self.assertRaises(Closed, call, "$.A")
         self.assertRaises(Closed, ks.listener("$.A"), len)
         self.assertRaises(BusError, ks.call, "$.A")
+        self.assertEqual(ks.hot.take(MessageView()), -EBADF)
         self.assertIsNone(ks.next())
         self.assertIsNone(ks.wait_for_msg(0))
         self.assertEqual(list(ks.messages(0)), [])
         closed_clean(self, bus)
+
+    def test_a_closed_bus_opens_nothing(self):
+        """bus.ksock() after bus.close() is refused."""
+        bus = make_bus()
+        bus.close()
+        self.assertRaises(Closed, bus.ksock)
 
     def test_with(self):
         """A Ksock and a bus close at the end of a `with`, also when it raises."""

@@ -119,6 +119,13 @@ class TestRefusedCalls(Case):
             self.assertNotIsInstance(caught.exception, NoReply)
         self.assertRaises(TypeError, self.b.call, "$.A", 5)
 
+    def test_no_room_for_the_name(self):
+        """A full table of names is a NoReply as well: the request never ran."""
+        with make_bus(name_count=1) as bus:
+            ks = bus.ksock()
+            bus.name("$.Kept")
+            self.never_ran(self.refused(limpet.TableFull, limpet.errors.ENOSPC, ks.call, "$.A"))
+
     def test_announce_and_reply(self):
         """TooLarge, Closed, NotExpected carry their errnos as well."""
         self.a.bind("$.A", True)
@@ -196,7 +203,11 @@ class TestStatuses(Case):
     def test_the_ksock_itself_closes(self):
         """A call on a Ksock that closes meanwhile ends."""
         self.meanwhile(self.b.close)
-        self.assertRaises(BusError, self.b.call, "$.A")
+        e = self.refused(Closed, limpet.errors.EBADF, self.b.call, "$.A")
+        self.assertEqual((e.status, e.executed), (None, "unknown"))
+        e = self.refused(Closed, limpet.errors.EBADF, self.b.call, "$.A")
+        self.assertEqual((e.status, e.executed), (None, "no"))
+        self.assertIsInstance(e, NoReply)
 
 
 class TestWaiting(Case):

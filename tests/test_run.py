@@ -47,6 +47,20 @@ class TestEvery(Case):
         times = [ticks_diff(now, start) for _, now in self.calls]
         self.assertEqual(times, [30, 60, 90, 120, 150, 180])
 
+    def test_cancel(self):
+        """A cancelled timer is not called again, also by itself and twice; others go on."""
+        first = self.bus.every(10, self.called("first"))
+        second = self.bus.every(10, lambda: (self.called("second")(), second.cancel()))
+        self.bus.every(10, self.called("third"))
+        self.step(10)
+        first.cancel()
+        first.cancel()
+        for _ in range(20):
+            self.step(1)
+        self.assertEqual(
+            [what for what, _ in self.calls], ["first", "second", "third", "third", "third"]
+        )
+
     def test_sleeping_as_long_as_told(self):
         """Steps taken exactly when they are due are enough, for several periods at once."""
         start = self.now

@@ -116,7 +116,7 @@ class AsyncKsock:
             await wait(ks.bus, lambda: queue.find_answer(serial) >= 0 or ks.hot.closed, None)
             return ks.take_answer(serial, name)
         finally:
-            ks.calls.remove(serial)
+            ks.end_call(serial)
 
     def __aiter__(self) -> "AsyncKsock":
         return self

@@ -243,6 +243,18 @@ class Answers:
             if self._at(i).asker is queue:
                 self._at(i).asker = None
 
+    def forget(self, queue: "Queue", serial: int) -> None:
+        """The asker no longer waits for the answer to one of its requests, come or not."""
+        index = queue.find_answer(serial)
+        if index >= 0:
+            self._pool.let_go(queue.remove(index))
+            queue.add_missed(index, queue.missed)
+        for i in range(self.count):
+            answer = self._at(i)
+            if answer.asker is queue and answer.reply_serial == serial and answer.reply_net == 0:
+                answer.asker = None
+                queue.reserved -= 1
+
     def abandon(self, queue: "Queue") -> None:
         """The asker's session has ended:
 

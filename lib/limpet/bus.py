@@ -16,7 +16,7 @@ from .limpet import Limpet
 from .port import Waiter, const, crc16, entropy, unique_id
 from .queue import Queue
 from .rand import Random
-from .run import Runner
+from .run import Runner, Timer
 from .slots import Pool
 from .status import GONE_AWAY, IGNORED, UNBOUND
 
@@ -76,6 +76,7 @@ class Bus:
         self.ksocks: list[Ksock] = []
         self.limpets: list[Limpet] = []
         self.runner = Runner(self)
+        self.closed = False
         self._ksock_id = 0
 
     # Names and Ksocks
@@ -100,7 +101,7 @@ class Bus:
                 raise error(code, f"{text!r} is no name: words of letters and digits after '$.'")
             name = self.bindings.name(text)
             if name is None:
-                raise TableFull(f"all {self.bindings.name_count} names (name_count) are in use")
+                raise TableFull(f"no room for {text}: name_count is {self.bindings.name_count}")
         return name
 
     def ksock(self, queue_size: "int | None" = None) -> Ksock:
@@ -122,6 +123,8 @@ class Bus:
 
     def open_hot(self, queue_size: int) -> Hot:
         """Open the hot side of a Ksock (used by ksock() and by limpets)."""
+        if self.closed:
+            raise Closed("this bus is closed")
         if len(self.pool.queues) >= self.ksock_count:
             raise TableFull(f"all {self.ksock_count} Ksocks (ksock_count) are open")
         self._ksock_id += 1
@@ -226,12 +229,13 @@ class Bus:
             self.limpets.append(limpet)
             return limpet
 
-    def every(self, period_ms: int, function: "Callable[[], object]") -> None:
+    def every(self, period_ms: int, function: "Callable[[], object]") -> Timer:
         """Call `function` each `period_ms` while somebody pumps the bus.
 
-        A missed turn is left out.
+        A missed turn is left out. What it raises is printed, and the bus goes on. cancel() of the
+        Timer returned ends it.
         """
-        self.runner.every(period_ms, function)
+        return self.runner.every(period_ms, function)
 
     def run(self) -> None:
         """Pump until stop(): what a board does, and what start() does in its thread."""
@@ -269,6 +273,7 @@ class Bus:
         """Close all Ksocks and links; requests end, drivers are given back."""
         self.runner.close()
         with self.waiter.lock:
+            self.closed = True
             for limpet in self.limpets:
                 limpet.close()
             for ksock in list(self.ksocks):

@@ -97,18 +97,6 @@ class NoSlot(BusError):
     code = ENOBUFS
 
 
-class TableFull(BusError):
-    """A table that was sized in a constructor has no room: its text says which."""
-
-    code = ENOSPC
-
-
-class Closed(BusError):
-    """The Ksock or bus has been closed."""
-
-    code = EBADF
-
-
 class NoReply(BusError):
     """A request that got no reply. `status`: name of the status, None if the send was refused.
 
@@ -149,6 +137,18 @@ class WouldDeadlock(NoReply):
     """A call that waits was made inside a handler, which the wait would need."""
 
     code = EDEADLK
+
+
+class TableFull(NoReply):
+    """A table that was sized in a constructor has no room: its text says which."""
+
+    code = ENOSPC
+
+
+class Closed(NoReply):
+    """The Ksock or bus has been closed; executed is "unknown" if it was during a call."""
+
+    code = EBADF
 
 
 _CLASSES = (

@@ -146,13 +146,13 @@ class Hot:
     def take(self, view: MessageView) -> int:  # hot:
         """Take the next message; `view` shows it until this Ksock's next take.
 
-        Returns the size of its data, or -EAGAIN if there is none. Cost: O(1).
+        Returns the size of its data, -EAGAIN if there is none, or -EBADF. Cost: O(1).
         """
         if self._viewing is not None:
             self._pool.let_go(self._viewing)
             self._viewing = None
         if self.queue.count == 0:
-            return -EAGAIN
+            return -EBADF if self.closed else -EAGAIN
         return self.take_at(0, view)
 
     def take_at(self, index: int, view: MessageView) -> int:  # hot:

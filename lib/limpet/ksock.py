@@ -159,7 +159,7 @@ class Ksock:
             runner.wait(lambda: hot.queue.find_answer(serial) >= 0 or hot.closed, None, hot.queue)
             return self.take_answer(serial, name)
         finally:
-            self.calls.remove(serial)
+            self.end_call(serial)
 
     def begin_call(self, name: str, data: "Data | str", deadline_ms: "int | None", to: int) -> int:
         """Send a request whose answer nobody else may take until its number leaves `calls`."""
@@ -168,12 +168,21 @@ class Ksock:
             self.calls.append(serial)
             return serial
 
+    def end_call(self, serial: int) -> None:
+        """Let go of a call's request; an answer that it did not take is for nobody."""
+        with self._lock:
+            self.calls.remove(serial)
+            if not self.hot.closed:
+                self.bus.answers.forget(self.hot.queue, serial)
+
     def take_answer(self, serial: int, name: str) -> Message:
         """Take the answer to request `serial`, which has come; raise NoReply if it is a status."""
         with self._lock:
             index = self.hot.queue.find_answer(serial)
             if index < 0:
-                raise Closed("the Ksock was closed during the call")
+                e = Closed("the Ksock was closed during the call")
+                e.executed = "unknown"
+                raise e
             self.hot.take_at(index, self._view)
             message = Message(self._view)
             self.hot.release()

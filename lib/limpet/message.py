@@ -38,6 +38,9 @@ class MessageView:
     def __getitem__(self, index: int) -> int:  # hot:
         return self.data[index]
 
+    def __bool__(self) -> bool:
+        return True  # also without data
+
     def __len__(self) -> int:  # hot:
         return self.slot.size
 

@@ -38,11 +38,18 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
-class _Timer:
-    def __init__(self, due: int, period_ms: int, function: "Callable[[], object]") -> None:
-        self.due = due
+class Timer:
+    """What Bus.every() returns."""
+
+    def __init__(self, runner: "Runner", period_ms: int, function: "Callable[[], object]") -> None:
+        self.due = ticks_add(runner.now(), period_ms)
         self.period_ms = period_ms
         self.function = function
+        self._runner = runner
+
+    def cancel(self) -> None:
+        """Call the function no more; twice does no harm."""
+        self._runner.cancel(self)
 
 
 class Runner:
@@ -56,7 +63,7 @@ class Runner:
         self._bus = bus
         self._waiter = bus.waiter
         self._drivers: list[Driver] = []
-        self._timers: list[_Timer] = []
+        self._timers: list[Timer] = []
 
     def now(self) -> int:
         """Return the time."""
@@ -70,13 +77,22 @@ class Runner:
         self._drivers.append(driver)
         self._waiter.wake()
 
-    def every(self, period_ms: int, function: "Callable[[], object]") -> None:
+    def every(self, period_ms: int, function: "Callable[[], object]") -> Timer:
         """See Bus.every."""
         if period_ms < 1:
             raise ValueError(f"period_ms is {period_ms}, at least 1 is needed")
         with self._waiter.lock:
-            self._timers.append(_Timer(ticks_add(self.now(), period_ms), period_ms, function))
+            timer = Timer(self, period_ms, function)
+            self._timers.append(timer)
         self._waiter.wake()
+        return timer
+
+    def cancel(self, timer: Timer) -> None:
+        """See Timer.cancel."""
+        with self._waiter.lock:
+            if timer in self._timers:
+                self._timers.remove(timer)
+        self._waiter.wake()  # the turn at hand may have passed over the next timer
 
     def step(self, now_ms: int) -> int:  # hot:
         """Take one turn at the time now_ms; return the ms for which nothing else is due."""
@@ -124,7 +140,7 @@ class Runner:
             i += 1
         return due
 
-    def _run_timer(self, timer: _Timer, now_ms: int) -> int:  # hot:
+    def _run_timer(self, timer: Timer, now_ms: int) -> int:  # hot:
         left = ticks_diff(timer.due, now_ms)
         if left > 0:
             return left
