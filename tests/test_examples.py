@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""The examples run on every VM and say what they should."""
+
+import sys
+import unittest
+
+HERE = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
+sys.path.insert(0, HERE + "/../examples")
+
+
+class TestExamples(unittest.TestCase):
+    def lines(self, name):
+        """Run an example; return its lines."""
+        found = []
+        __import__(name).main(found.append)
+        return found
+
+    def test_bus(self):
+        from buses import Tracebacks
+
+        with Tracebacks() as tracebacks:
+            lines = self.lines("example_bus")
+        self.assertEqual(
+            lines,
+            [
+                "Ksock 2 heard $.Sensors.Light 300",
+                "Ksock 3 heard $.Sensors.Light 300",
+                "the lamp was off",
+                "$.Lamp.Set blue: $.KBUS.Replier.Failed, executed: yes",
+                "$.Oven.Set on: None, executed: no",
+            ],
+        )
+        self.assertEqual(len(tracebacks.found), 1)
+
+    def test_two_buses(self):
+        self.assertEqual(
+            self.lines("example_two_buses"),
+            ["the board answers 0 2 4 6 8 10 12 14", "the host heard 0 1 2"],
+        )
