@@ -6,6 +6,7 @@ import unittest
 from buses import closed_clean, data, hot_take, make_bus, names, read
 from limpet import (
     AlreadyBound,
+    Bus,
     BusError,
     Closed,
     MessageView,
@@ -14,7 +15,15 @@ from limpet import (
     TableFull,
 )
 from limpet.bindings import Binding
+from limpet.bus import node_id
 from limpet.errors import EADDRINUSE, EBADF, EINVAL, ENOSPC
+from limpet.rand import Random
+
+KNOWN_IDS = [18652615, 604776751, 805217645]  # 32-bit FNV-1a of "a" is 0xE40C292C
+
+
+def make_bus_of(node):
+    return Bus(node=node, seed=1)
 
 
 class Case(unittest.TestCase):
@@ -344,6 +353,29 @@ class TestTables(unittest.TestCase):
             self.assertRaises(ValueError, make_bus().ksock, bad)
         self.assertRaises(ValueError, make_bus, slot_size=65536)
         self.assertEqual(make_bus(slot_count=1, slot_size=65535).pool.size, 65535)
+
+
+class TestNode(unittest.TestCase):
+    def test_ids_are_spread(self):
+        """Chips' ids give node ids over all 30 bits: with 16 of them, 13 of these would clash."""
+        random = Random(1)
+        ids = {node_id(bytes([random.below(256) for _ in range(8)])) for _ in range(1300)}
+        self.assertTrue(len(ids) > 1297, len(ids))
+        for shift in (0, 10, 20):
+            self.assertTrue(len({i >> shift & 0x3FF for i in ids}) > 600, shift)
+        self.assertTrue(min(ids) > 0 and max(ids) < 1 << 30)
+
+    def test_known_answers(self):
+        """A name gives the same id on every VM."""
+        self.assertEqual([node_id(b""), node_id(b"a"), node_id(b"host")], KNOWN_IDS)
+
+    def test_what_a_node_may_be(self):
+        """A 30-bit number or a name of letters and digits; None is this machine's own."""
+        self.assertEqual(make_bus_of(7).node, 7)
+        self.assertEqual(make_bus_of("host").node, node_id(b"host"))
+        self.assertEqual(make_bus_of(None).node, make_bus_of(None).node)
+        for bad in (0, -1, 1 << 30, "", "a.b", "a b", "$.a", "*"):
+            self.assertRaises(ValueError, make_bus_of, bad)
 
 
 class TestClosed(unittest.TestCase):

@@ -13,7 +13,7 @@ from .errors import AlreadyBound, Closed, NotBound, TableFull, error
 from .hot import Hot
 from .ksock import Ksock
 from .limpet import Limpet
-from .port import Waiter, const, crc16, entropy, unique_id
+from .port import Waiter, const, entropy, unique_id
 from .queue import Queue
 from .rand import Random
 from .run import Runner, Timer
@@ -30,10 +30,14 @@ if TYPE_CHECKING:
 
 
 def node_id(identity: bytes) -> int:
-    """Return the 30-bit node id that stands for `identity`, never 0."""
-    size = len(identity)
-    high = crc16(identity, 0, size, 0xFFFF) & 0x7FFF
-    return high << 15 | crc16(identity, 0, size, 0x1D0F) & 0x7FFF or 1
+    """Return the 30-bit node id that stands for `identity`, never 0.
+
+    It is FNV-1a, 32 bits, folded. Two CRCs would not do: for one size, they differ by a constant.
+    """
+    value = 0x811C9DC5
+    for byte in identity:
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return (value >> 30 ^ value) & 0x3FFFFFFF or 1
 
 
 class Bus:
