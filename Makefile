@@ -32,7 +32,7 @@ help:
 	@echo "make flash             BOARD= PORT= put the library and the board's program on a board (DRY=1: only say what)"
 	@echo "make package.json dist what mip installs from; sdist, wheel, zip for boards"
 	@echo "make stage venv vm     the parts of the set-up, made by the targets that need them"
-	@echo "make clean             removes build/ and dist/"
+	@echo "make clean             removes what the other targets made"
 
 stage:
 	$(PYTHON) tools/stage.py
@@ -97,4 +97,4 @@ dist: venv
 	$(RUN) tools/dist.py
 
 clean:
-	rm -rf build dist
+	rm -rf build dist *.egg-info .hypothesis

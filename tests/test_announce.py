@@ -2,6 +2,7 @@
 """Announcements: who hears them, in which order, what is counted as missed, what is refused."""
 
 import unittest
+from array import array
 
 from buses import closed_clean, data, gaps, hot_take, make_bus, names, read
 from limpet import Closed, MessageView, TooLarge
@@ -208,6 +209,32 @@ class TestHot(Case):
         request = self.b.next()
         self.assertEqual(self.b.hot.reply(request, b"123", 4), -EINVAL)
         self.assertEqual(self.b.hot.reply(request, b"123", 3), 0)
+
+    def test_what_is_no_buffer(self):
+        """Text and lists are refused; nothing is raised or taken."""
+        self.a.bind("$.A")
+        for bad in ("123", [1, 2], 5, None):
+            self.assertEqual(self.c.hot.announce(self.name, bad), -EINVAL)
+            self.assertEqual(self.c.hot.request(self.name, bad), -EINVAL)
+        self.assertEqual(self.bus.pool.free_count, self.bus.pool.count)
+
+    def test_buffers_of_larger_items(self):
+        """The comfortable layer sends all their bytes; a slot never changes its size."""
+        self.a.bind("$.A")
+        items = array("H", [0x0102, 0x0304, 0x0506])
+        self.c.announce("$.A", memoryview(items))
+        self.assertEqual(data(self.a), [bytes(memoryview(items))])
+        for _ in range(3):
+            try:
+                self.c.hot.announce(self.name, memoryview(items))
+            except ValueError:
+                pass  # CPython's; on a board the sizes are those of bytes
+        data(self.a)
+        self.assertEqual(self.bus.pool.free_count, self.bus.pool.count)
+        slot = self.bus.pool.free
+        while slot is not None:
+            self.assertEqual(len(slot.data), self.bus.slot_size)
+            slot = slot.next
 
     def test_take_of_nothing(self):
         """An empty queue gives EAGAIN, and lets go of what was shown before."""

@@ -18,6 +18,7 @@ from limpet.bindings import Binding
 from limpet.bus import node_id
 from limpet.errors import EADDRINUSE, EBADF, EINVAL, ENOSPC
 from limpet.rand import Random
+from limpet.transport.loopback import loopback
 
 KNOWN_IDS = [18652615, 604776751, 805217645]  # 32-bit FNV-1a of "a" is 0xE40C292C
 
@@ -394,6 +395,15 @@ class TestClosed(unittest.TestCase):
         self.assertIsNone(ks.next())
         self.assertIsNone(ks.wait_for_msg(0))
         self.assertEqual(list(ks.messages(0)), [])
+        closed_clean(self, bus)
+
+    def test_a_join_that_fails(self):
+        """Whatever is wrong with it, its Ksock's place is free again."""
+        bus = make_bus(ksock_count=1)
+        for options in ({"window": 3}, {"silence_ms": 1}, {"allow": ["a"]}):
+            self.assertRaises(ValueError, bus.join, loopback()[0], **options)
+        bus.join(loopback()[0])
+        self.assertRaises(TableFull, bus.join, loopback()[0])
         closed_clean(self, bus)
 
     def test_a_closed_bus_opens_nothing(self):

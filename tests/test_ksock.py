@@ -223,7 +223,10 @@ class TestWaiting(Case):
         """None when the time has passed, at once with 0."""
         self.assertIsNone(self.a.wait_for_msg(0))
         self.assertIsNone(self.a.wait_for_msg(3))
-        self.assertIsNone(self.a.wait_for_msg(-1))
+        for bad in (-1, 1 << 29):
+            self.assertRaises(ValueError, self.a.wait_for_msg, bad)
+        for bad in (1.0, "1"):
+            self.assertRaises(TypeError, self.a.wait_for_msg, bad)
 
     def test_messages(self):
         """The iterator gives what comes and ends when nothing does; it may be used again."""

@@ -4,6 +4,7 @@
 import unittest
 
 from helpers_bus import Pair, Reader
+from limpet import NotExpected
 from limpet.ticks import ticks_diff
 
 
@@ -70,6 +71,38 @@ class TestDeadlines(Case):
         self.near.read()
         self.assertEqual(len(self.near.messages), 1)
         self.works()
+
+    def test_an_old_ticket_answers_nobody_else(self):
+        """Not even when the asker has restarted, and its new request has the same id and slot."""
+        self.ask(b"first", 50)
+        self.pair.run(20)
+        (old,) = self.far.read()
+        self.pair.run(100)
+        self.pair.reset(0)
+        self.pair.connect()
+        near = self.pair.buses[0].ksock()
+        near.request("$.Far", b"other", 3000)
+        self.make_second(self.pair.buses[1].pool, old.answer)
+        self.pair.run(20)
+        (new,) = self.far.read()
+        self.assertEqual(new.id, old.id)
+        self.assertIs(new.answer, old.answer)
+        self.assertRaises(NotExpected, self.far.ks.reply, old, b"answer to the first")
+        self.far.ks.reply(new, b"answer to the other")
+        self.pair.run(20)
+        self.assertEqual(near.next().data, b"answer to the other")
+
+    def make_second(self, pool, slot):
+        """Move a free slot to where the next request's answer will be parked."""
+        free = []
+        while pool.free is not None:
+            if pool.free is not slot:
+                free.append(pool.free)
+            pool.free = pool.free.next
+        free.insert(1, slot)
+        for one in reversed(free):
+            one.next = pool.free
+            pool.free = one
 
     def test_the_far_side_knows_the_deadline(self):
         """Unread there when it passes, a request never runs; the far replier sees it no more."""

@@ -264,6 +264,26 @@ class TestNoRoom(Case):
         self.assertEqual(self.pair.buses[0].bindings.all, [])
         self.done()
 
+    def test_a_refused_binding_comes_when_there_is_room(self):
+        """Whoever makes the room; what the far side has unbound meanwhile does not come."""
+        self.make(a={"binding_count": 2}, far={"replier": ["$.Far"], "listen": ["$.A", "$.B"]})
+        bindings = self.pair.buses[0].bindings
+        told = [b.text for b in bindings.all]
+        self.assertEqual((len(told), self.pair.limpets[0].stats.refused), (2, 1))
+        (late,) = [text for text in ("$.Far", "$.A", "$.B") if text not in told]
+        self.far.ks.unbind(told[1], told[1] == "$.Far")
+        self.pair.run(60)
+        self.assertEqual([b.text for b in bindings.all], [told[0], late])
+        self.far.ks.bind(told[1], told[1] == "$.Far")
+        self.pair.run(60)
+        self.assertEqual(self.pair.limpets[0].stats.refused, 2)
+        self.far.ks.unbind(told[1], told[1] == "$.Far")
+        self.far.ks.unbind(late, late == "$.Far")
+        self.pair.run(60)
+        self.assertEqual([b.text for b in bindings.all], [told[0]])
+        self.assertEqual(self.pair.limpets[0].inbox.waiting, [])
+        self.done()
+
 
 class TestFilters(Case):
     def test_names_that_may_not_pass(self):

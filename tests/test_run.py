@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Who runs a bus: turns under a clock that wraps, timers on their grid, run and stop, waiting."""
 
+import asyncio
 import unittest
 
 import limpet.run
 from buses import SERIAL_MAX, Tracebacks, closed_clean, make_bus, names
-from limpet import NoReplier
+from limpet import Closed, NoReplier
 from limpet.errors import EADDRNOTAVAIL
 from limpet.port import ticks_ms
 from limpet.ticks import MS_MAX, ticks_add, ticks_diff
+from limpet.transport.loopback import loopback
 
 
 class Case(unittest.TestCase):
@@ -97,9 +99,11 @@ class TestEvery(Case):
             self.assertEqual(len(self.calls), count + 1)
 
     def test_a_period_that_makes_no_sense(self):
-        """Below 1 ms is refused."""
-        for bad in (0, -1):
+        """Below 1 ms, longer than the clock can tell, or not whole: refused."""
+        for bad in (0, -1, 1 << 29, 1 << 30):
             self.assertRaises(ValueError, self.bus.every, bad, len)
+        for bad in (100.0, "100"):
+            self.assertRaises(TypeError, self.bus.every, bad, len)
         self.bus.every(1, self.called("a"))
         for _ in range(3):
             self.step(1)
@@ -200,6 +204,27 @@ class TestRun(unittest.TestCase):
         self.assertEqual([type(e) for e in printed.found], [ValueError] * 3)
         self.assertTrue(len(others) >= 1)
         self.assertIsNone(self.ks.wait_for_msg(0))  # nothing says that a handler is at work
+
+    def test_stop_before_run(self):
+        """A stop() counts for the run that is about to begin, and for no other one."""
+        self.called = []
+        self.bus.every(1, lambda: (self.called.append(1), self.bus.stop()))
+        self.bus.stop()
+        self.bus.run()
+        self.assertEqual(self.called, [])
+        self.bus.run()
+        self.assertEqual(self.called, [1])
+
+    def test_a_closed_bus(self):
+        """Whatever would go on with a closed bus is refused at once."""
+        bus = make_bus()
+        bus.close()
+        bus.close()
+        self.assertRaises(Closed, bus.run)
+        self.assertRaises(Closed, bus.every, 5, len)
+        self.assertRaises(Closed, bus.join, loopback()[0])
+        self.assertRaises(Closed, bus.wait_for_replier, "$.A")
+        self.assertRaises(Closed, asyncio.run, bus.serve())
 
     def test_close_inside_every(self):
         """bus.close() ends run()."""

@@ -7,8 +7,8 @@ and call() do it themselves. All of it is for tasks of one event loop.
 
 from .ksock import DEADLINE_MS, Ksock
 from .message import Message
-from .port import const, print_exception, ticks_ms
-from .ticks import MS_MAX, ticks_diff
+from .port import const, ticks_ms
+from .ticks import MS_MAX, check_ms, ticks_diff
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 async def serve(bus: "Bus") -> None:
     """Pump until bus.stop(), from when nobody else does. Raises RuntimeError if serve() runs."""
     runner = bus.runner
+    runner.check_open()
     if runner.serving:
         raise RuntimeError("serve() is running already")
     runner.serving = True
-    runner.stopped = False
     mine = False
     try:
-        while not runner.stopped:
+        while not runner.stopped and not bus.closed:
             mine = mine or runner.enter()
             if mine:
                 await _turn(bus, MS_MAX)
             else:
                 await bus.waiter.wait_async(None, False)
     finally:
-        runner.serving = False
+        runner.serving = runner.stopped = False
         if mine:
             runner.leave()
 
@@ -43,19 +43,25 @@ async def _turn(bus: "Bus", left_ms: int) -> None:
     with bus.waiter.lock:
         try:
             due = min(bus.runner.turn(), left_ms)
-        except Exception as e:  # of a function given to every()
-            print_exception(e)
+        except Exception as e:
+            bus.runner.failed(e)
             due = 0
     await bus.waiter.wait_async(None if due >= MS_MAX else due, bus.runner.writing())
 
 
 async def wait(bus: "Bus", ready: "Callable[[], bool]", timeout_ms: "int | None") -> bool:
-    """Wait until ready(); False if the time ran out first. Pumps if nobody else does."""
+    """Wait until ready(). Pumps if nobody else does.
+
+    False if the time ran out first, or the bus was closed.
+    """
     bus.runner.check_may_wait()
+    check_ms("timeout_ms", timeout_ms)
     start = ticks_ms()
     mine = False
     try:
         while not ready():
+            if bus.closed:
+                return False
             left = MS_MAX
             if timeout_ms is not None:
                 left = timeout_ms - ticks_diff(ticks_ms(), start)
@@ -110,6 +116,7 @@ class AsyncKsock:
     ) -> Message:
         """Send a request and wait for its end; as Ksock.call, several tasks may at once."""
         ks = self.sync
+        ks.bus.runner.check_may_wait()
         serial = ks.begin_call(name, data, deadline_ms, to)
         queue = ks.hot.queue
         try:

@@ -87,9 +87,9 @@ class Answers:
         return answer
 
     def set_deadline(self, answer: Slot, deadline_ms: int) -> None:  # hot:
-        """Let the request end by itself `deadline_ms` after the last poll."""
+        """Let the request end by itself `deadline_ms` (0..MS_MAX) after the last poll."""
         answer.timed = True
-        answer.deadline = ticks_add(self.now_ms, min(deadline_ms, MS_MAX))
+        answer.deadline = ticks_add(self.now_ms, deadline_ms)
         self.timed_count += 1
         if self.timed_count == 1 or ticks_diff(answer.deadline, self._due) < 0:
             self._due = answer.deadline

@@ -107,13 +107,17 @@ class Bindings:
             for b in self.all:
                 if b.replier and not b.proxy and b.text == binding.text:
                     return -EADDRINUSE
-        if len(self.all) >= self.binding_count:
+        if not self.has_room():
             return -ENOSPC
         self._order += 1
         binding.order = self._order
         self.all.append(binding)
         self._changed(binding)
         return 0
+
+    def has_room(self) -> bool:  # hot:
+        """Tell whether one more binding would find a place."""
+        return len(self.all) < self.binding_count
 
     def find(self, queue: "Queue", text: str, replier: bool) -> "Binding | None":
         """Return the newest such binding of a Ksock, or None."""

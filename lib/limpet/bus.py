@@ -224,11 +224,12 @@ class Bus:
         if silence_ms is None:
             silence_ms = 3000 if 0 < driver.baud < 115200 else 1000
         with self.waiter.lock:
-            limpet = Limpet(self, allow, deny, direction, window, silence_ms)
+            hot = self.open_hot(2 * self.queue_size)
             try:
-                self.runner.add(driver, limpet)  # opens the device, which may fail
-            except OSError:
-                self.close_hot(limpet.hot)
+                limpet = Limpet(self, hot, allow, deny, direction, window, silence_ms)
+                self.runner.add(driver, limpet)  # opens the device
+            except Exception:  # whatever it is: nothing of the limpet stays
+                self.close_hot(hot)
                 raise
             self.limpets.append(limpet)
             return limpet
@@ -253,7 +254,10 @@ class Bus:
         self.runner.start()
 
     def stop(self) -> None:
-        """End run() or serve() at its next turn, from any thread."""
+        """End run() or serve() at its next turn, from any thread.
+
+        If none is at work, the next one ends at once.
+        """
         self.runner.stop()
 
     def serve(self) -> "Coroutine[Any, Any, None]":
@@ -275,15 +279,14 @@ class Bus:
 
     def close(self) -> None:
         """Close all Ksocks and links; requests end, drivers are given back."""
+        self.closed = True  # ends the waits of all threads
         self.runner.close()
         with self.waiter.lock:
-            self.closed = True
             for limpet in self.limpets:
                 limpet.close()
             for ksock in list(self.ksocks):
                 ksock.close()
-        if not self.runner.pumping:
-            self.waiter.close()
+        self.waiter.close()
 
     def __enter__(self) -> "Bus":
         return self

@@ -26,6 +26,7 @@ from .message import MessageView
 from .port import const, copy
 from .queue import Queue
 from .slots import ANNOUNCEMENT, REQUEST, Pool, Slot
+from .ticks import MS_MAX
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
     Asked = MessageView | Message | Ticket
 
 
+# A name for it: a tuple written where it is used would be made at each use.
+_BUFFERS = (bytes, bytearray, memoryview)
+
+
+def _is_deadline(deadline_ms: "int | None") -> bool:  # hot:
+    return deadline_ms is None or (isinstance(deadline_ms, int) and 0 <= deadline_ms <= MS_MAX)
+
+
 class Hot:
     """A Ksock's hot calls; `ks.hot`."""
 
@@ -43,7 +52,7 @@ class Hot:
         self.queue = queue
         self.closed = False
         self.last_serial = 0  # number of the last message sent
-        # Staged by the caller for the next send:
+        # Set by the caller before a send, and kept until changed:
         self.cookie = 0  # request(): comes back with the answer
         self.offset = 0  # where the data begins in the buffer given
         # Staged by a limpet: the id under which a message from another node is known; net 0: our
@@ -54,7 +63,7 @@ class Hot:
         self._pool = pool
         self._answers = answers
         self._viewing: Slot | None = None  # what the last take() gave out
-        self._deadline_ms: int | None = None
+        self._deadline_ms = -1  # -1: none
         self._to = 0
         self._size = 0
         self._data: Data = b""
@@ -75,8 +84,9 @@ class Hot:
             return self.last_serial
         if not self._pool.need(1):
             return -ENOBUFS
-        slot = self._pool.get()
-        self._fill(slot, data, size)
+        slot = self._pool.first()
+        self._fill(slot, data, size)  # what can't be copied raises before the slot is ours
+        self._pool.get()
         slot.kind = ANNOUNCEMENT
         slot.name = name
         slot.to = slot.reply_net = slot.reply_serial = 0
@@ -95,16 +105,17 @@ class Hot:
     ) -> int:  # hot:
         """Send a request; it will end in exactly one reply or status, in this Ksock's queue.
 
-        deadline_ms: counted from the bus's last poll; None: for ever. to: the Ksock that has to be
-        the replier, 0: any. `cookie` is staged before. Returns the request's number, or -EMSGSIZE,
-        -EINVAL, -EBADF, -ENOLCK (no place or slot for the answer), -EADDRNOTAVAIL (no replier),
-        -EPIPE (not that replier), -EBUSY (its queue is full). Cost: O(listeners).
+        deadline_ms: counted from the bus's last poll, 0..MS_MAX; None: for ever. to: the Ksock
+        that has to be the replier, 0: any. `cookie` is staged before. Returns the request's
+        number, or -EMSGSIZE, -EINVAL, -EBADF, -ENOLCK (no place or slot for the answer),
+        -EADDRNOTAVAIL (no replier), -EPIPE (not that replier), -EBUSY (its queue is full). Cost:
+        O(listeners).
         """
-        self._deadline_ms = deadline_ms
+        self._deadline_ms = -1 if deadline_ms is None else deadline_ms
         self._to = to
         self._data = data
         self._size = size = self._fit(data, size)
-        if size < 0 or flags:
+        if size < 0 or flags or not _is_deadline(deadline_ms):
             return size if size < 0 else -EINVAL
         return self._request(name)
 
@@ -118,8 +129,9 @@ class Hot:
             return error
         assert binding is not None
         self._pool.need(2)  # only now: what is refused drops nobody's message
-        slot = self._pool.get()
+        slot = self._pool.first()
         self._fill(slot, self._data, self._size)
+        self._pool.get()
         self._data = b""
         slot.kind = REQUEST
         slot.name = name
@@ -127,7 +139,7 @@ class Hot:
         slot.reply_net = slot.reply_serial = 0
         answer = self._answers.park(slot, self.queue, binding.queue)
         answer.cookie = self.cookie
-        if self._deadline_ms is not None:
+        if self._deadline_ms >= 0:
             self._answers.set_deadline(answer, self._deadline_ms)
         binding.queue.push(slot, binding)
         name.offer(slot)
@@ -169,8 +181,7 @@ class Hot:
         if binding is not None:
             if binding.replier:
                 view.answer = self._answers.read(slot)
-                view.ticket_net = slot.net
-                view.ticket_serial = slot.serial
+                view.ticket = view.answer.order if view.answer is not None else 0
             else:
                 slot.held += 1  # a listener's entry does not hold its slot, a view does
         return slot.size
@@ -190,8 +201,8 @@ class Hot:
             return -ECONNREFUSED
         answer = request.answer
         assert answer is not None
-        request.answer = None
         self._fill(answer, data, size)
+        request.answer = None
         return self._answers.reply(answer)
 
     def is_open(self, request: "Asked") -> bool:  # hot:
@@ -201,8 +212,7 @@ class Hot:
             answer is not None
             and answer.holder is self.queue
             and answer.request is None
-            and answer.reply_serial == request.ticket_serial
-            and answer.reply_net == request.ticket_net
+            and answer.order == request.ticket
         )
 
     def fail(self, request: "Asked", reason: bytes) -> None:
@@ -234,6 +244,8 @@ class Hot:
 
     def _fit(self, data: "Data", size: int) -> int:  # hot:
         # Return how many bytes to send, or -errno. copy() does not look where the buffer ends.
+        if not isinstance(data, _BUFFERS):
+            return -EINVAL
         left = len(data) - self.offset
         if size < 0:
             size = left

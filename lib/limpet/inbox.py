@@ -9,11 +9,12 @@ Messages keep the id they have at home: the far node and its number.
 
 from . import names, record
 from .context import ReceiveContexts
-from .errors import EADDRNOTAVAIL, EBADMSG, EMSGSIZE, ENOSPC, BusError
+from .errors import EADDRNOTAVAIL, EBADMSG, EMSGSIZE, ENOSPC, BusError, TableFull
 from .outbox import CONTEXT_COUNT, Ticket
 from .port import const
 from .record import Cursor
 from .status import CODE_MAX, FAILED, LINK_LOST
+from .ticks import MS_MAX
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Inbox:
         self._answers = limpet.bus.answers
         self._bindings = limpet.bus.bindings
         self._cursor = Cursor()
+        # What the far side has bound and the full table here refused: (text, is a replier).
+        self.waiting: list[tuple[str, bool]] = []
         self._last_serial = 0
         # Of the record at hand:
         self._context = 0
@@ -43,6 +46,7 @@ class Inbox:
     def reset(self) -> None:
         """Begin anew: a session has ended or begun."""
         self.contexts.reset()
+        self.waiting = []
         self._last_serial = 0
 
     def receive(self, buf: bytearray, start: int, end: int) -> None:  # hot:
@@ -113,7 +117,7 @@ class Inbox:
         if self._cursor.bad:
             return
         self._limpet.stats.count("requests_received")
-        self._deadline_ms = self._cursor.get_varint() if timed else None
+        self._deadline_ms = min(self._cursor.get_varint(), MS_MAX) if timed else None
         self._hot.cookie = self._limpet.generation << 8 | tag
         self._sign()
         code = self._send()
@@ -246,10 +250,22 @@ class Inbox:
             self._limpet.stats.count("filtered")
             return
         replier = operation >= record.REPLY
+        if (text, replier) in self.waiting:
+            self.waiting.remove((text, replier))
         try:
             if operation == record.LISTEN or operation == record.REPLY:
                 self._limpet.bind(text, replier)
             else:
                 self._limpet.unbind(text, replier)
+        except TableFull:
+            self._limpet.stats.count("refused")
+            if len(self.waiting) < self._bindings.binding_count:
+                self.waiting.append((text, replier))
         except BusError:
             self._limpet.stats.count("refused")
+
+    def bind_again(self) -> None:
+        """Bind what found no room when the far side told it, as far as there is room now."""
+        while self.waiting and self._bindings.has_room():
+            text, replier = self.waiting.pop(0)
+            self._limpet.bind(text, replier)

@@ -8,9 +8,19 @@ the bus if nobody else does, and is refused inside a handler (WouldDeadlock). Da
 (sent as UTF-8).
 """
 
-from .errors import EADDRNOTAVAIL, EBADF, ECONNREFUSED, ETIMEDOUT, Closed, NoReply, error
+from .errors import (
+    EADDRNOTAVAIL,
+    EBADF,
+    ECONNREFUSED,
+    ETIMEDOUT,
+    Closed,
+    NoReply,
+    NotExpected,
+    error,
+)
 from .message import Message, MessageView
 from .port import const, print_exception
+from .ticks import check_ms
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -28,11 +38,13 @@ LATER = object()
 DEADLINE_MS = 5000
 
 
-def encode(data: "Data | str") -> "Data":
+def encode(data: "Data | str") -> "bytes | bytearray":
     """Return the bytes to send for `data`."""
     if isinstance(data, str):
         return data.encode()
-    if not isinstance(data, (bytes, bytearray, memoryview)):
+    if isinstance(data, memoryview):
+        return bytes(data)  # whatever its items are
+    if not isinstance(data, (bytes, bytearray)):
         raise TypeError(f"data is bytes or str, not {type(data).__name__}")
     return data
 
@@ -120,8 +132,10 @@ class Ksock:
         """Send a request and return its number; its reply or status comes as a message,
         `in_reply_to` it.
 
-        Raises BadName, TooLarge, Closed; NoReplier, QueueFull, NoReplyRoom, NotThatReplier.
+        deadline_ms: when it ends by itself, at most six days; None: for ever. Raises BadName,
+        TooLarge, Closed; NoReplier, QueueFull, NoReplyRoom, NotThatReplier.
         """
+        check_ms("deadline_ms", deadline_ms)
         with self._lock:
             self.bus.answers.now_ms = self.bus.runner.now()  # a deadline counts from now
             sent = self.hot.request(self.bus.find_name(name), encode(data), -1, 0, deadline_ms, to)
@@ -132,10 +146,12 @@ class Ksock:
     def reply(self, request: Message, data: "Data | str" = b"") -> None:
         """Answer a request that this Ksock has read.
 
-        Raises TooLarge, NotExpected, NoReplier, Closed.
+        Raises TooLarge, NotExpected (EADDRNOTAVAIL: the asker has closed), Closed.
         """
         with self._lock:
             code = self.hot.reply(request, encode(data))
+        if code == -EADDRNOTAVAIL:
+            raise NotExpected(f"reply to {request.name}: the asker has closed", EADDRNOTAVAIL)
         if code < 0:
             raise error(code, f"reply to {request.name} not sent")
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .bus import Bus
+    from .hot import Hot
     from .run import Driver
 
 _MAX = const(0x3FFFFFFF)
@@ -60,6 +61,7 @@ class Limpet:
     def __init__(
         self,
         bus: "Bus",
+        hot: "Hot",
         allow: "Iterable[str] | None",
         deny: "Iterable[str]",
         direction: int,
@@ -72,7 +74,7 @@ class Limpet:
         self.stats = LimpetStats()
         self.generation = 0  # counts the sessions
         self.index = len(bus.limpets)
-        self.hot = bus.open_hot(2 * bus.queue_size)
+        self.hot = hot
         self.hot.queue.once = True
         self.outbox = Outbox(self, min(255, 2 * bus.queue_size))
         self.inbox = Inbox(self)
@@ -91,6 +93,8 @@ class Limpet:
 
     def poll(self, now_ms: int) -> int:  # hot:
         """Run the link's timers; return ms until its driver is next due."""
+        if self.inbox.waiting and self.bus.bindings.has_room():
+            self.inbox.bind_again()
         return self.link.poll(now_ms) if self.driver is None else self.driver.due(now_ms)
 
     # What the link calls

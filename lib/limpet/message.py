@@ -2,9 +2,9 @@
 """What a reader gets: a MessageView (hot layer, reused) or a Message (its own copy).
 
 Rules: a view shows the slot itself, so it is right until its Ksock takes the next message. A
-Message owns its data and stays right. Both are tickets for the reply: `answer` with the id of the
-request, which Hot.reply compares, so an old ticket is refused and never answers somebody else's
-request.
+Message owns its data and stays right. Both let their Ksock reply: `answer` is where the reply is
+parked, `ticket` the number of this reading, which Hot.reply compares, so an old one is refused and
+never answers somebody else's request.
 """
 
 from . import status
@@ -32,8 +32,7 @@ class MessageView:
         self.missed = 0  # copies lost just before this one
         self.binding: Binding | None = None  # what brought it; None: an answer
         self.answer: Slot | None = None  # the reply is ours to give
-        self.ticket_net = 0
-        self.ticket_serial = 0
+        self.ticket = 0  # which reading of which request `answer` was for
 
     def __getitem__(self, index: int) -> int:  # hot:
         return self.data[index]
@@ -86,8 +85,8 @@ class MessageView:
 
     @property
     def reply_serial(self) -> int:  # hot:
-        """Number of the request that a reply or status answers, 0: none."""
-        return self.slot.reply_serial
+        """Number of this Ksock's request that this answers, 0: none of its own."""
+        return self.slot.reply_serial if self.binding is None else 0
 
     @property
     def cookie(self) -> int:  # hot:
@@ -104,8 +103,8 @@ class Message:
     """A received message with its own copy of the data; made by the comfortable layer.
 
     kind: "announcement", "request", "reply" or "status"; id: (node, number), node 0 is this bus;
-    sender: (node, Ksock); in_reply_to: number of the request that it answers, else 0; missed:
-    copies lost just before this one.
+    sender: (node, Ksock); in_reply_to: number of this Ksock's request that it answers, else 0;
+    missed: copies lost just before this one.
     """
 
     def __init__(self, view: MessageView) -> None:
@@ -115,12 +114,11 @@ class Message:
         self.data = bytes(slot.data[: slot.size])
         self.id = (slot.net, slot.serial)
         self.sender = (slot.sender_net, slot.sender)
-        self.in_reply_to = slot.reply_serial if slot.kind >= REPLY else 0
+        self.in_reply_to = view.reply_serial
         self.missed = view.missed
         self.binding = view.binding
         self.answer = view.answer
-        self.ticket_net = view.ticket_net
-        self.ticket_serial = view.ticket_serial
+        self.ticket = view.ticket
 
     @property
     def text(self) -> str:

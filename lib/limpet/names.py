@@ -5,7 +5,7 @@ A name is "$." and one or more words of ASCII letters and digits, joined by sing
 word of what one *binds* may be a wildcard: "*" stands for one or more words, "%" for exactly one.
 
 Rules: a name is checked once, where it enters (bind, first use, from a wire); nothing below here
-looks at its characters again. Source: docs/guarantees.md, names.
+looks at its characters again. See docs/guarantees.md, "Names".
 """
 
 from .errors import EBADMSG, ENAMETOOLONG

@@ -30,20 +30,18 @@ _TOO_LARGE = b"EMSGSIZE"
 class Ticket:
     """A request sent on over the link: what Hot.reply needs when its answer comes."""
 
-    __slots__ = ("used", "answer", "ticket_net", "ticket_serial")
+    __slots__ = ("used", "answer", "ticket")
 
     def __init__(self) -> None:
         self.used = False  # the far side has not answered under this tag yet
         self.answer: Slot | None = None  # where the answer is parked
-        self.ticket_net = 0
-        self.ticket_serial = 0
+        self.ticket = 0
 
     def hold(self, view: MessageView) -> None:  # hot:
         """Keep what the answer to the request in `view` needs."""
         self.used = True
         self.answer = view.answer
-        self.ticket_net = view.ticket_net
-        self.ticket_serial = view.ticket_serial
+        self.ticket = view.ticket
 
 
 class Outbox:

@@ -8,9 +8,9 @@ sleep until it wakes them. A call that waits inside a handler would wait for its
 refused.
 """
 
-from .errors import NoReplier, WouldDeadlock
+from .errors import Closed, NoReplier, WouldDeadlock
 from .port import const, print_exception, ticks_ms
-from .ticks import MS_MAX, ticks_add, ticks_diff
+from .ticks import MS_MAX, check_ms, ticks_add, ticks_diff
 
 _CLOSE_MS = const(1000)  # how long close() lets a thread that pumps finish its turn
 
@@ -79,7 +79,9 @@ class Runner:
 
     def every(self, period_ms: int, function: "Callable[[], object]") -> Timer:
         """See Bus.every."""
-        if period_ms < 1:
+        self.check_open()
+        check_ms("period_ms", period_ms)
+        if not period_ms:
             raise ValueError(f"period_ms is {period_ms}, at least 1 is needed")
         with self._waiter.lock:
             timer = Timer(self, period_ms, function)
@@ -152,6 +154,16 @@ class Runner:
         self.inside = False
         return ticks_diff(timer.due, now_ms)
 
+    def check_open(self) -> None:
+        """Raise Closed if the bus is."""
+        if self._bus.closed:
+            raise Closed("this bus is closed")
+
+    def failed(self, e: Exception) -> None:
+        """Print what a function given to every() has raised; its turn has ended there."""
+        self.inside = False
+        print_exception(e)
+
     def check_may_wait(self) -> None:
         """Raise WouldDeadlock inside a handler."""
         if self.inside and self._waiter.owned():
@@ -164,9 +176,10 @@ class Runner:
     ) -> bool:
         """Pump, or let the thread that pumps do it, until ready().
 
-        False if the time ran out first.
+        False if the time ran out first, or the bus was closed.
         """
         self.check_may_wait()
+        check_ms("timeout_ms", timeout_ms)
         start = self.now()
         mine = False
         if queue is not None:
@@ -180,11 +193,13 @@ class Runner:
                     if self._waiter.owned():
                         try:
                             due = self.turn()
-                        except Exception as e:  # of a function given to every()
-                            print_exception(e)
+                        except Exception as e:
+                            self.failed(e)
                             due = 0
                     if ready():
                         return True
+                if self._bus.closed:
+                    return False
                 left = MS_MAX
                 if timeout_ms is not None:
                     left = timeout_ms - ticks_diff(self.now(), start)
@@ -208,8 +223,9 @@ class Runner:
 
     def leave(self) -> None:
         """Stop pumping; whoever waits takes over."""
-        self.pumping = self.inside = False  # also after an interrupt in a handler
-        self._waiter.disown()
+        with self._waiter.lock:
+            self.pumping = self.inside = False  # also after an interrupt in a handler
+            self._waiter.disown()
         self._waiter.wake()
 
     def turn(self) -> int:  # hot:
@@ -220,18 +236,21 @@ class Runner:
         return due
 
     def run(self) -> None:
-        """See Bus.run."""
-        self.stopped = False
-        self.pump()
-
-    def pump(self) -> None:
-        """Pump until stop()."""
-        self.wait(lambda: self.stopped, None)
+        """See Bus.run. A stop() counts for one run, also one that is about to begin."""
+        self.check_open()
+        try:
+            self.wait(lambda: self.stopped, None)
+        finally:
+            self.stopped = False
 
     def start(self) -> None:
         """See Bus.start."""
-        self.stopped = False
-        self._waiter.start(self.pump)
+        self.check_open()
+        self._waiter.start(self._run_unless_closed)
+
+    def _run_unless_closed(self) -> None:
+        if not self._bus.closed:
+            self.run()
 
     def stop(self) -> None:
         """See Bus.stop."""
@@ -242,6 +261,7 @@ class Runner:
         """See Bus.wait_for_replier."""
         bindings = self._bus.bindings
         if not self.wait(lambda: bindings.has_replier(text), timeout_ms):
+            self.check_open()
             raise NoReplier(self.no_replier(text, timeout_ms))
 
     def no_replier(self, text: str, timeout_ms: "int | None") -> str:
@@ -250,7 +270,7 @@ class Runner:
         return f"no replier for {text} within {timeout_ms} ms; " + ("; ".join(links) or "no links")
 
     def close(self) -> None:
-        """Stop, and give the drivers back."""
+        """Wait until nobody pumps, and give the drivers back; the bus is closed already."""
         self.stop()
         start = self.now()
         while self.pumping and not self._waiter.owned():  # in another thread: let it end

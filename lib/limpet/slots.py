@@ -49,7 +49,8 @@ class Slot:
         self.reply_serial = 0
         self.cookie = 0  # the asker's private number, comes back with the answer
         self.size = 0  # bytes of data
-        self.data = bytearray(size)
+        # A view, so that its size is fixed whatever is copied in.
+        self.data = memoryview(bytearray(size))
         # Of a request: where its answer is parked.
         self.answer: Slot | None = None
         # Of a parked answer (see answers.py):
@@ -97,6 +98,12 @@ class Pool:
             if not self._drop_oldest():
                 return False
         return True
+
+    def first(self) -> Slot:  # hot:
+        """Return the slot that get() would give, still free; only after need()."""
+        slot = self.free
+        assert slot is not None
+        return slot
 
     def get(self) -> Slot:  # hot:
         """Take a free slot, with one reference that holds it; only after need()."""

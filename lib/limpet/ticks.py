@@ -14,6 +14,18 @@ _HALF = const(0x20000000)
 MS_MAX = const(0x1FFFFFFF)  # the longest span that ticks_diff can tell, and "not due at all"
 
 
+def check_ms(what: str, ms: "int | None") -> None:
+    """Raise TypeError or ValueError unless `ms` is a span that can be waited for, or None."""
+    if ms is None:
+        return
+    if not isinstance(ms, int):
+        raise TypeError(f"{what} is {ms!r}: whole milliseconds are needed, or None for ever")
+    if not 0 <= ms <= MS_MAX:
+        raise ValueError(
+            f"{what} is {ms}: 0 to {MS_MAX} (six days) are possible, or None for ever"
+        )
+
+
 def ticks_diff(a: int, b: int) -> int:  # hot:
     """Return how many ms `a` is after `b` (negative: before)."""
     d = (a - b) & _MASK

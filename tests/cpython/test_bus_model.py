@@ -170,7 +170,8 @@ class Life:
             self.met[message.name if message.kind == "status" else message.kind] += 1
             self.met["missed"] += message.missed > 0
             self.same(message.data, entry.msg.data, "data")
-            self.same(message.in_reply_to, entry.msg.in_reply_to, "in_reply_to")
+            own = entry.msg.in_reply_to if entry.role == "answer" else 0
+            self.same(message.in_reply_to, own, "in_reply_to")
             self.same(message.sender, (0, entry.msg.sender), "sender")
             self.same((message.missed, message.name), (entry.missed, entry.msg.name), "message")
             pair.tickets.append((message, out))
