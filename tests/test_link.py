@@ -290,6 +290,100 @@ class Acks(unittest.TestCase):
         self.assertTrue(4 <= line.links[0].stats.tx_timeout <= 8)
 
 
+class Patience(unittest.TestCase):
+    """No wait for an ack is longer than a quarter of the smaller silence limit, come what may."""
+
+    def lose_data(self, line, count):
+        """Lose the next `count` frames of end 0 that are no null packets; return their times."""
+        times = []
+
+        def script(index, data):
+            if len(data) < 30 or len(times) == count:
+                return data
+            times.append(line.now_us // 1000)
+            return None
+
+        line.wires[0].script = script
+        return times
+
+    def talk(self, line, apps, count, pause_ms):
+        for _ in range(count):
+            for i in range(2):
+                apps[i].queue.append(payload(0))
+                line.wake[i] = line.now_us
+            line.run(pause_ms)
+
+    def jump(self, line, ms):
+        """Let the clock of both ends jump: they find their input before they look at timers."""
+        self.assertTrue(line.wires[0].flight and line.wires[1].flight)
+        line.now_us += ms * 1000
+        line.wake = [line.now_us, line.now_us]
+
+    def after_jump(self, ms, pause_ms):
+        line, *apps = pair(3, None, {"prop_us": 20000})
+        self.assertTrue(line.until(line.up))
+        self.talk(line, apps, 20, pause_ms)
+        self.jump(line, ms)
+        line.run(700)
+        self.assertEqual((apps[0].log.count("connected"), len(apps[1].got)), (1, 20))
+        self.lose_one(line, apps, 300)
+        self.talk(line, apps, 30, 30)
+        line.run(100)
+        self.lose_one(line, apps, 200)  # forgotten
+
+    def lose_one(self, line, apps, within_ms):
+        """Lose a frame; it must be there within that time all the same."""
+        count = len(apps[1].got)
+        times = self.lose_data(line, 1)
+        apps[0].queue.append(payload(1))
+        line.wake[0] = line.now_us
+        self.assertTrue(line.until(lambda: len(apps[1].got) > count, within_ms))
+        self.assertEqual(len(times), 1)
+
+    def test_one_lost_frame_after_a_jump_of_the_clock(self):
+        for ms in (900, 5000, 600000, 0x1FFFF000, 0x20001000):
+            for pause_ms in (3, 10, 20):
+                self.after_jump(ms, pause_ms)
+
+    def test_one_lost_frame_after_late_acks(self):
+        """One end reads nothing for almost the limit, thrice: its lateness is not kept."""
+        line, *apps = pair(3)
+        self.assertTrue(line.until(line.up))
+        for _ in range(3):
+            self.talk(line, apps, 5, 30)
+            apps[0].queue.append(payload(1))
+            line.wake[0] = line.now_us
+            line.run(3)
+            feed = line.links[0].feed
+            late = []
+            line.links[0].feed = lambda buf, count, now_ms, late=late: late.append(bytearray(buf))
+            line.run(900)
+            line.links[0].feed = feed
+            for data in late:
+                line.links[0].feed(data, len(data), line.now())
+        line.until(lambda: len(apps[1].got) == 18)
+        self.lose_one(line, apps, 300)
+        self.assertEqual(apps[0].log.count("connected"), 1)
+
+    def test_tries_within_the_smaller_limit(self):
+        for mine, theirs in ((1000, 1000), (400, 10000), (10000, 400), (3000, 3000)):
+            for measured in (False, True):
+                line, *apps = pair(4, {"silence_ms": mine})
+                line.links[1] = Link(12, 9, Random(5), apps[1], silence_ms=theirs)
+                self.assertTrue(line.until(line.up))
+                if measured:
+                    self.talk(line, apps, 10, 20)
+                line.run(300)
+                times = self.lose_data(line, 1000)
+                apps[0].queue.append(payload(1))
+                line.wake[0] = line.now_us
+                line.run(2 * min(mine, theirs))
+                gaps = [times[k + 1] - times[k] for k in range(len(times) - 1)]
+                self.assertTrue(len(gaps) >= 7, (mine, theirs, gaps))
+                self.assertTrue(max(gaps) <= min(mine, theirs) // 4 + 2, (mine, theirs, gaps))
+                self.assertTrue(line.up())  # null packets do arrive
+
+
 class Silence(unittest.TestCase):
     """Silence is a disconnect, in its time and not before; an idle link stays."""
 
@@ -310,6 +404,36 @@ class Silence(unittest.TestCase):
         self.assertTrue(line.until(line.up))
         line.run(10000)
         self.assertEqual(apps[0].log + apps[1].log, ["connected", "connected"])
+
+    def test_a_side_that_did_not_run_for_long_learns_that_it_was_dropped(self):
+        """It reads what came before its timers run, and ends the session when it hears why."""
+        for mine in (1000, 20000):
+            self.absence({"silence_ms": mine})
+
+    def absence(self, options):
+        line, *apps = pair(4, options)
+        line.links[1] = Link(12, 9, Random(5), apps[1], silence_ms=1000)
+        self.assertTrue(line.until(line.up))
+        apps[1].queue = [payload(k) for k in range(4)]
+        line.wake[1] = line.now_us
+        link = line.links[0]
+        unread = []
+        link.feed = lambda buf, count, now_ms: unread.append(bytearray(buf))
+        link.take = lambda out, now_ms: 0
+        link.poll = lambda now_ms: 100
+        line.run(5000)
+        for name in ("feed", "take", "poll"):
+            delattr(link, name)
+        self.assertEqual(apps[0].log, ["connected"])
+        for data in unread:
+            link.feed(data, len(data), line.now())
+        self.assertEqual(apps[0].log, ["connected"] + ["received"] * 4)
+        line.wake[0] = line.now_us
+        self.assertTrue(line.until(lambda: link.stats.sessions == 2 and line.up(), 60))
+        self.assertEqual(apps[0].log[5:], ["disconnected", "connected"])
+        self.assertEqual(apps[1].log, ["connected", "disconnected", "connected"])
+        apps[0].got = []
+        self.assertTrue(exchange(line, apps, 20))
 
     def test_a_cut_is_found_in_time(self):
         line, a, _ = pair(4)
@@ -553,6 +677,25 @@ class Garbage(unittest.TestCase):
             packet = bytearray([0x80, 0x42, seq, 0, 66, 0, 0])
             link.feed(out, seal(out, 0, packet, 5, link._session.start_in), line.now())
         self.assertTrue(exchange(line, apps, 20))
+
+    def test_helo_with_a_silence_limit_that_no_node_has(self):
+        """It would ask for null packets without a pause: malformed, as it is in a constructor."""
+        for silence_ms, good in ((0, 0), (1, 0), (3, 0), (4, 0), (19, 0), (20, 1), (65535, 1)):
+            link = Link(1, 2, Random(3), App())
+            out = bytearray(300)
+            link.take(out, START)
+            packet = bytearray(27) + b"\0\0"
+            packet[0:4] = b"\x80\x01\x01\x00"
+            packet[7] = packet[11] = packet[15] = 5
+            for k in range(4):
+                packet[16 + k] = link._session._mine >> 24 - 8 * k & 255
+            packet[20] = 255
+            packet[21] = packet[22] = 1
+            packet[24] = silence_ms >> 8
+            packet[25] = silence_ms & 255
+            link.feed(out, seal(out, 0, packet, 27, 0xFFFF), START)
+            self.assertEqual((link.stats.sessions, link.stats.rx_bad), (good, 1 - good))
+            self.assertEqual(link.state, UP if good else DOWN)
 
     def test_helo_of_any_content(self):
         link = Link(1, 2, Random(3), App())

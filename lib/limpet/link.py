@@ -223,7 +223,9 @@ class Link:
         self.payload_max = min(self._size, fields[5]) - _HEAD
         self.window = min(self._slots, fields[6])
         self._keep_ms = fields[9] >> 2
-        self._tx.reset(self.window, fields[8], now_ms)
+        # Whichever side's limit runs out first ends the session: try several times before.
+        wait = min(self.silence_ms, fields[9]) >> 2
+        self._tx.reset(self.window, fields[8], wait, now_ms)
         self._rx.reset(self.window, now_ms)
         self._heard = self._sent = now_ms
         self._count("sessions")

@@ -30,6 +30,7 @@ _NEED = const(1)  # flag: answer me, I am not in this session yet
 _PROBE = const(2)  # flag: I am in a session, this is for the epoch that is echoed
 _SIZE = const(27)  # of a HELO without compatibility string
 _PACKET_MIN = const(64)  # what every node must take: the largest HELO
+_SILENCE_MIN = const(20)  # ms, as for a Link: a keep-alive goes each quarter of the limit
 _MASK30 = const(0x3FFFFFFF)
 # Behind DIR, service and version: flags, node, node epoch, session epoch, echo, largest packet,
 # window slots, frames per ack, ack delay, silence limit, size of the compatibility string.
@@ -146,6 +147,7 @@ class Session:
             or not epoch
             or packet_size < _PACKET_MIN
             or not slots
+            or fields[9] < _SILENCE_MIN
             or _SIZE + fields[-1] > size
         ):
             return _BAD

@@ -3,8 +3,10 @@
 
 Rules: a sequence number has 8 bits and its low bits are its slot, so the window is a power of two
 up to 64. A frame is lost when one sent after it is acknowledged, or when the timer of the oldest
-one runs out: only the oldest, and the time doubles up to 16-fold. Nothing here knows contents,
-checks or sessions; reset() starts a new one. All is made in __init__. Credits will live here, too.
+one runs out: only the oldest, and the time doubles up to 16-fold. It has a ceiling, and so has
+each round trip that counts: a clock that jumps must not make a live link wait. Nothing here knows
+contents, checks or sessions; reset() starts a new one. All is made in __init__. Credits will live
+here, too.
 """
 
 from .port import const, copy
@@ -42,11 +44,15 @@ class Sender:
         self._sure = [0] * slots  # place of the earliest one that an ack may be for
         self._mask = slots - 1
         self._stats = stats
-        self.reset(slots, 0, 0)
+        self.reset(slots, 0, 0, 0)
 
-    def reset(self, limit: int, peer_delay_ms: int, now_ms: int) -> None:
-        """Forget all frames; have at most `limit` on their way, acked after `peer_delay_ms`."""
+    def reset(self, limit: int, peer_delay_ms: int, ceiling_ms: int, now_ms: int) -> None:
+        """Forget all frames; have at most `limit` on their way, acked after `peer_delay_ms`.
+
+        ceiling_ms: the longest wait for an ack.
+        """
         self._limit = limit
+        self._ceiling = ceiling_ms
         self._delay = peer_delay_ms
         # Sequence numbers of the oldest frame that is not acknowledged and of the next new one.
         self.base = self.next = 0
@@ -143,7 +149,7 @@ class Sender:
     def _measure(self, now_ms: int) -> None:  # hot: tests/test_alloc.py
         if self._flags[self._newest] & _REPEATED:
             return
-        trip = ticks_diff(now_ms, self._sent[self._newest])
+        trip = min(ticks_diff(now_ms, self._sent[self._newest]), self._ceiling)
         if self._trip < 0:
             self._trip = trip << 3
             self._spread = trip << 1
@@ -177,8 +183,7 @@ class Sender:
             wait += _FIRST_MS
         else:
             wait += (self._trip >> 3) + max(self._spread, 2)
-        wait <<= self._backoff
-        wait -= self._since(i, now_ms)
+        wait = min(wait << self._backoff, self._ceiling) - self._since(i, now_ms)
         if wait > 0:
             return wait
         self._flags[i] |= _LOST | _TIMED
