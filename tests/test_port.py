@@ -236,6 +236,30 @@ class TestWaiter(unittest.TestCase):
         self.assertTrue(self.waiter.owned())
         self.waiter.disown()
 
+    def test_after_close(self):
+        """Nobody sleeps in it any more, whether woken or not; twice does no harm."""
+        start = ticks_ms()
+        self.waiter.close()
+        for _ in range(3):
+            self.assertTrue(self.waiter.wait(None, False))
+            self.assertTrue(self.waiter.wait(LONG_MS, True))
+            self.assertTrue(asyncio.run(self.waiter.wait_async(None, False)))
+            self.waiter.wake()
+            self.waiter.close()
+        self.assertTrue(elapsed(start) < LONG_MS)
+
+    def test_a_close_from_another_thread_ends_the_sleep(self):
+        start = ticks_ms()
+        _thread.start_new_thread(self.close_after, (20,))
+        self.assertTrue(self.waiter.wait(LONG_MS, False))
+        self.assertTrue(elapsed(start) < LONG_MS)
+
+    def close_after(self, pause_ms):
+        start = ticks_ms()
+        while elapsed(start) < pause_ms:
+            pass
+        self.waiter.close()
+
     def test_the_lock(self):
         """It can be held within itself and is free after an exception."""
         with self.waiter.lock:

@@ -3,6 +3,7 @@
 
 import os
 import pty
+import sys
 import time
 import tty
 
@@ -70,3 +71,32 @@ def waiter():
     made.wait(0, False)
     yield made
     made.close()
+
+
+@pytest.fixture
+def at_line():
+    """A function: calls `function`, and come_in() before line `number` of what that runs.
+
+    It returns False if there is no such line, and nobody came in.
+    """
+
+    def call(number, function, come_in):
+        left = number
+
+        def trace(frame, event, arg):
+            nonlocal left
+            if event == "line":
+                left -= 1
+                if left == -1:
+                    come_in()
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            function()
+        finally:
+            sys.settrace(before)
+        return left < 0
+
+    return call

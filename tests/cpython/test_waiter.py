@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The Waiter where streams, threads, signals and tasks are; test_port.py has the common part."""
 
-import asyncio
 import os
 import signal
 import threading
 import time
-
-import pytest
 
 from limpet.port import open_uart
 
@@ -137,35 +134,36 @@ def test_dead_threads_leave_nothing(waiter):
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
-def test_tasks_and_streams(line, waiter):
-    """Two tasks sleep on one Waiter: a stream, a wake and a time-out reach both."""
-    stream = open_uart({"port": line.path})
-    waiter.add(stream)
-    waiter.wait(0, False)
+def own_amid_disown(waiter, number, at_line):
+    """Let another thread own at a line of disown(); return whether that has so many lines."""
+    owned = []
+    taken, left = threading.Event(), threading.Event()
 
-    async def both(timeout_ms, writing=False):
-        waits = [waiter.wait_async(timeout_ms, writing) for _ in range(2)]
-        return await asyncio.gather(*waits)
+    def take():
+        waiter.own()
+        taken.set()
+        left.wait(LIMIT_S)
+        owned.append(waiter.owned())
+        waiter.disown()
 
-    async def main():
-        assert await both(10) == [False, False]
-        asyncio.get_running_loop().call_later(0.01, waiter.wake)
-        assert await both(5000) == [True, True]
-        stream.blocked = True
-        assert await both(10) == [False, False]
-        assert await both(5000, True) == [True, True]
-        stream.blocked = False
-        asyncio.get_running_loop().call_later(0.01, line.write, b"x")
-        assert await both(None) == [True, True]
-        waiter.remove(stream)
-        stream.close()
-        await waiter.wait_async(0, False)
-        task = asyncio.create_task(waiter.wait_async(None, False))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert await waiter.wait_async(5, False) is False
+    def come_in():
+        thread.start()
+        taken.wait(0.05)  # a lock may make it wait until disown() is through
 
-    asyncio.run(main())
-    assert not waiter._sleepers[0].futures and not waiter._sleepers[0].fds
+    thread = threading.Thread(target=take)
+    waiter.own()
+    if not at_line(number, waiter.disown, come_in):
+        return False
+    assert taken.wait(LIMIT_S)
+    left.set()
+    thread.join(LIMIT_S)
+    assert owned == [True], number
+    return True
+
+
+def test_the_next_pump_keeps_what_it_took(waiter, at_line):
+    """Wherever another thread's own() comes in a disown(), that thread is the owner then."""
+    number = 0
+    while own_amid_disown(waiter, number, at_line):
+        number += 1
+    assert number > 1

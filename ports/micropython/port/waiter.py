@@ -50,6 +50,7 @@ class Waiter:
         self._flag = _Flag()
         self._streams = []
         self._wakes = 0  # wake-ups that a wait has taken
+        self._closed = False
         self._aim_all()
 
     def add(self, stream) -> None:
@@ -99,7 +100,8 @@ class Waiter:
 
         timeout_ms: None = no limit.
         writing: also until a stream that is `blocked` takes bytes again; with several such streams
-        the sleep is a short one. Returns False if nothing was there when it ended, else True.
+        the sleep is a short one. Returns False if nothing was there when it ended, else True; at
+        once when the Waiter is closed.
         """
         if timeout_ms is None:
             timeout_ms = -1
@@ -125,7 +127,7 @@ class Waiter:
         for _ in poll.ipoll(timeout_ms):
             ready = True
         if self._flag.is_set:
-            self._flag.is_set = False
+            self._flag.is_set = self._closed
             self._wakes = (self._wakes + 1) & _MASK
             ready = True
         return ready
@@ -153,6 +155,8 @@ class Waiter:
         raise OSError(_ENOSYS, "no pump thread on MicroPython: use bus.run() or await bus.serve()")
 
     def close(self) -> None:
-        """Forget the streams."""
+        """End every sleep, now and later, and forget the streams. Twice does no harm."""
         while self._streams:
             self.remove(self._streams[-1])
+        self._closed = True
+        self.wake()
