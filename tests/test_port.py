@@ -156,6 +156,19 @@ class TestStream(unittest.TestCase):
         self.waiter.wait(0, True)
         self.assertFalse(self.waiter.wait(5, True))
 
+    def test_open_again(self):
+        """After close(), the same stream takes and gives bytes again."""
+        for _ in range(3):
+            self.waiter.remove(self.stream)
+            self.stream.close()
+            self.stream.close()
+            self.assertTrue(self.stream.reopen() is True)
+            self.waiter.add(self.stream)
+            self.waiter.wait(0, False)
+            self.assertIsNone(self.stream.readinto(self.buf))
+            self.assertEqual(self.stream.write(self.buf, 90, 5), 5)
+            self.assertFalse(self.waiter.wait(5, False))
+
     def test_the_driver(self):
         """What the stream says, as the pump hears it: 0 is nothing now, never gone."""
         self.stream.close()

@@ -68,7 +68,10 @@ class FakeDriver(Driver):
         self.gives = list(gives)  # for each read: bytes, or a negative errno; then nothing
         self.written = b""
         self.room = True
-        self.refusals = 0  # how often _open will fail
+        self.refusals = 0  # how often _open and _reopen will fail
+        self.on_its_way = 0  # how often _reopen will say so
+        self.attempts = 0
+        self.closed = 0
         self.opened = 0
         self.reads = 0
 
@@ -79,8 +82,15 @@ class FakeDriver(Driver):
         self.opened += 1
         self.stream = "stream %d" % self.opened
 
+    def _reopen(self):
+        self.attempts += 1
+        if self.on_its_way:
+            self.on_its_way -= 1
+            return False
+        return Driver._reopen(self)
+
     def _close(self):
-        pass
+        self.closed += 1
 
     def _read(self, buf):
         self.reads += 1
@@ -246,6 +256,71 @@ class TestLoss(unittest.TestCase):
         driver.gives = [b"hello"]
         driver.pump(now)
         self.assertEqual(link.fed[-5:], b"hello")
+
+    def lost(self, on_its_way, waiter=None):
+        """Return a driver whose device has gone and takes its time to come back."""
+        driver = joined(FakeLink(b"abc"), waiter, gives=[-5])
+        driver.pump(START)
+        self.assertFalse(driver.is_open)
+        driver.on_its_way = on_its_way
+        driver.closed = 0
+        return driver
+
+    def test_a_device_that_opens_slowly(self):
+        """No turn waits for it; what is under way is looked at until it is open."""
+        waiter = FakeWaiter()
+        driver = self.lost(3, waiter)
+        opened_at = None
+        for i in range(1000):
+            driver.pump((START + i) % WRAP)
+            if driver.is_open:
+                opened_at = i
+                break
+            self.assertTrue(driver.due((START + i) % WRAP) > 0)
+            self.assertEqual(waiter.streams, [])
+        self.assertTrue(500 < opened_at < 700)
+        self.assertEqual((driver.attempts, driver.closed), (4, 0))
+        self.assertEqual(waiter.streams, ["stream 2"])
+        self.assertEqual(driver.written, b"\0abc")
+
+    def test_a_device_that_never_gets_open(self):
+        """Each attempt is given up after two seconds, and there is no end of them."""
+        driver = self.lost(10000)
+        for i in range(10000):
+            driver.pump((START + i) % WRAP)
+            self.assertFalse(driver.is_open)
+        self.assertTrue(3 <= driver.closed <= 5)
+        driver.on_its_way = 0
+        for i in range(10000, 10600):
+            driver.pump((START + i) % WRAP)
+        self.assertTrue(driver.is_open)
+
+    def test_turns_that_are_far_apart(self):
+        """What was begun in one turn is found open in the next one, however late that is."""
+        driver = self.lost(1)
+        for i in (5000, 10000):
+            self.assertFalse(driver.is_open)
+            driver.pump((START + i) % WRAP)
+        self.assertTrue(driver.is_open)
+        self.assertEqual(driver.closed, 0)
+
+    def test_closing_what_is_not_open_yet(self):
+        """It is given up; once, and only if there is something under way."""
+        driver = self.lost(10)
+        driver.close()
+        self.assertEqual(driver.closed, 0)
+        driver.pump((START + 500) % WRAP)
+        driver.close()
+        driver.close()
+        self.assertEqual(driver.closed, 1)
+
+    def test_open_while_it_opens(self):
+        """A user's open() begins anew."""
+        driver = self.lost(10)
+        driver.pump((START + 500) % WRAP)
+        driver.open()
+        self.assertTrue(driver.is_open)
+        self.assertEqual((driver.opened, driver.closed), (2, 1))
 
     def test_a_missing_device_at_the_start_is_told(self):
         """attach() raises what opening raises."""

@@ -7,6 +7,7 @@ does not wait behind what is queued. A frame taken in part is finished before an
 Rule 3: one call of pump() does a bounded amount of work, however busy the line is.
 Rule 4: a device that has gone is tried again every 500 ms. The link is not told: its silence limit
 decides, so that a short absence costs a few frames and no session.
+Rule 5: no turn waits for a device: only a user's own open() may block.
 """
 
 from ..port import const
@@ -23,13 +24,18 @@ _READ_SIZE = const(512)
 _READS = const(4)  # reads of one pump(), at most
 _FRAMES = const(4)  # frames built in one pump(), at most
 _REOPEN_MS = const(500)
+_OPENING_MS = const(50)  # how often to look at what is under way
+_LOOKS = const(40)  # so often, at most
 _STUCK_MS = const(50)  # how often the timers run while the device takes nothing
 _COUNT_MAX = const(0x3FFFFFFF)
 _GONE = const(-5)  # -EIO
 
 
 class Driver:
-    """Moves bytes. A subclass gives _open, _close, _read, _write and, if it can tell, _room."""
+    """Moves bytes. A subclass gives _open, _close, _read, _write.
+
+    If it can tell, also _room; and _reopen, if _open may block.
+    """
 
     def __init__(self, baud: int = 0) -> None:
         self.baud = baud  # line speed in bits/s, 0 = unknown
@@ -41,19 +47,28 @@ class Driver:
         self._start = 0  # of the frame in _out, what the device has not taken: _out[_start:_size]
         self._size = 0
         self._retry_at = 0  # while not open: when to try again, ticks_ms
+        self._looks = 0  # while it is opened again and not open yet: how often that was seen
         # How often to look whether there is room again, which no stream tells.
         self.room_ms = 4 if 0 < baud <= 115200 else 1
 
     def open(self) -> None:
         """Open the device, if it is not open. Raises OSError with a sentence on what to do."""
         if not self.is_open:
+            self.close()
             self._open()
-            self.is_open = True
-            if self._waiter is not None:
-                self._waiter.add(self.stream)
+            self._use()
+
+    def _use(self) -> None:
+        self.is_open = True
+        self._looks = 0
+        if self._waiter is not None:
+            self._waiter.add(self.stream)
 
     def close(self) -> None:
-        """Close the device, if it is open."""
+        """Close the device, if it is open or on its way to be."""
+        if self._looks:
+            self._looks = 0
+            self._close()
         if self.is_open:
             self.is_open = False
             self.writing = False
@@ -165,23 +180,43 @@ class Driver:
         """Try to open the device again when it is time to; return whether it is open."""
         if ticks_diff(self._retry_at, now_ms) > 0:
             return False
-        try:
-            self.open()
-        except OSError:
-            self._retry_at = ticks_add(now_ms, _REOPEN_MS)
+        if not self._tried():
+            self._retry_at = ticks_add(now_ms, _OPENING_MS if self._looks else _REOPEN_MS)
             return False
+        self._use()
         # A delimiter first: what was cut off before must not spoil the first frame.
         self._out[0] = 0
         self._start = 0
         self._size = 1
         return True
 
+    def _tried(self) -> bool:
+        """Try to open the device; return whether it is open. If it is under way, count that."""
+        try:
+            if self._reopen():
+                return True
+        except OSError:
+            self._looks = 0
+            return False
+        self._looks += 1
+        if self._looks > _LOOKS:
+            self.close()
+        return False
+
     def _open(self) -> None:
         """Open the device and set `stream`, or raise OSError."""
         raise NotImplementedError
 
+    def _reopen(self) -> bool:
+        """Do as _open, after _open and _close, without blocking; return whether it is open now.
+
+        If it is not, this is called again soon, or _close. After an OSError, it begins anew.
+        """
+        self._open()
+        return True
+
     def _close(self) -> None:
-        """Close what _open has opened."""
+        """Close what _open or _reopen has opened."""
         raise NotImplementedError
 
     def _read(self, buf: bytearray) -> int:

@@ -40,10 +40,16 @@ class UARTDriver(Driver):
         self._settings = settings
 
     def _open(self) -> None:
-        self.stream = open_uart(self._settings)
+        self.stream = self._opened = open_uart(self._settings)
+
+    def _reopen(self) -> bool:
+        if not self._opened.reopen():
+            return False
+        self.stream = self._opened
+        return True
 
     def _close(self) -> None:
-        self.stream.close()
+        self._opened.close()
 
     def _read(self, buf: bytearray) -> int:  # hot: tests/test_alloc.py
         n: int | None = self.stream.readinto(buf)

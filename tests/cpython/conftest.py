@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests on CPython share: serial devices made of ptys, and a Waiter."""
+"""What the tests on CPython share: serial devices made of ptys, a Waiter, what drivers need."""
 
 import os
 import pty
@@ -9,7 +9,7 @@ import tty
 
 import pytest
 
-from limpet.port import Waiter
+from limpet.port import Waiter, ticks_ms
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
 
@@ -44,6 +44,35 @@ class Pty:
             os.close(self._open.pop())
 
 
+class FakeStats:
+    rx_bytes = tx_bytes = device_lost = 0
+
+
+class FakeLink:
+    """Sends what it is told to and keeps what it hears."""
+
+    wire_size = 300
+
+    def __init__(self):
+        self.stats = FakeStats()
+        self.frames = []
+        self.fed = b""
+
+    def feed(self, buf, count, now_ms):
+        self.fed += bytes(buf[:count])
+        return count
+
+    def take(self, out, now_ms):
+        if not self.frames:
+            return 0
+        frame = self.frames.pop(0)
+        out[: len(frame)] = frame
+        return len(frame)
+
+    def poll(self, now_ms):
+        return 0 if self.frames else 20
+
+
 @pytest.fixture
 def make_line():
     """A function that makes serial devices, which are closed in the end."""
@@ -62,6 +91,27 @@ def make_line():
 def line(make_line):
     """A serial device."""
     return make_line()
+
+
+@pytest.fixture
+def link():
+    """What a driver needs of a link."""
+    return FakeLink()
+
+
+@pytest.fixture
+def pump_until():
+    """A function: runs the driver as a bus would, until done() or the limit."""
+
+    def run(driver, waiter, done):
+        until = time.monotonic() + LIMIT_S
+        while not done():
+            assert time.monotonic() < until, "took too long"
+            now = ticks_ms()
+            if not driver.pump(now):
+                waiter.wait(driver.due(now), driver.writing)
+
+    return run
 
 
 @pytest.fixture

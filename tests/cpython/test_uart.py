@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Byte streams for real: ptys, TCP, devices that are missing, busy, or go and come back."""
+"""Byte streams for real: ptys, TCP, devices that are missing or busy."""
 
 import errno
 import os
@@ -14,45 +14,6 @@ from limpet.port import open_uart, ticks_ms
 from limpet.transport.uart import UARTDriver
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
-
-
-class FakeStats:
-    rx_bytes = tx_bytes = device_lost = 0
-
-
-class FakeLink:
-    """Sends what it is told to and keeps what it hears."""
-
-    wire_size = 300
-
-    def __init__(self):
-        self.stats = FakeStats()
-        self.frames = []
-        self.fed = b""
-
-    def feed(self, buf, count, now_ms):
-        self.fed += bytes(buf[:count])
-        return count
-
-    def take(self, out, now_ms):
-        if not self.frames:
-            return 0
-        frame = self.frames.pop(0)
-        out[: len(frame)] = frame
-        return len(frame)
-
-    def poll(self, now_ms):
-        return 0 if self.frames else 20
-
-
-def pump_until(driver, waiter, done):
-    """Run the driver as a bus would, until done() or the limit."""
-    until = time.monotonic() + LIMIT_S
-    while not done():
-        assert time.monotonic() < until, "took too long"
-        now = ticks_ms()
-        if not driver.pump(now):
-            waiter.wait(driver.due(now), driver.writing)
 
 
 def refusal(settings):
@@ -221,9 +182,9 @@ def test_settings_of_the_driver():
         UARTDriver().open()
 
 
-def test_the_driver_moves_bytes(line, waiter):
+def test_the_driver_moves_bytes(line, waiter, link, pump_until):
     """Frames go out in order, however slowly the far end reads; what comes in is fed."""
-    driver, link = UARTDriver(line.path), FakeLink()
+    driver = UARTDriver(line.path)
     driver.attach(link, waiter)
     frames = [bytes([i % 255 + 1]) * 250 + b"\0" for i in range(400)]
     link.frames = list(frames)
@@ -246,9 +207,9 @@ def test_the_driver_moves_bytes(line, waiter):
     driver.close()
 
 
-def test_a_clogged_device_wakes_its_bus_when_it_takes_bytes(line, waiter):
+def test_a_clogged_device_wakes_its_bus_when_it_takes_bytes(line, waiter, link):
     """While the far end does not read, nobody spins; when it reads, the sleep ends."""
-    driver, link = UARTDriver(line.path), FakeLink()
+    driver = UARTDriver(line.path)
     driver.attach(link, waiter)
     link.frames = [b"x" * 250] * 1000
     waiter.wait(0, True)
@@ -266,48 +227,4 @@ def test_a_clogged_device_wakes_its_bus_when_it_takes_bytes(line, waiter):
     assert driver.pump(ticks_ms())
     assert link.stats.tx_bytes > size
     thread.join()
-    driver.close()
-
-
-def test_a_device_that_vanishes_and_comes_back(tmp_path, waiter, make_line):
-    """Unplugged and plugged in again, under the same name: the driver goes on by itself."""
-    first, second = make_line(), make_line()
-    name = tmp_path / "ttyUSB0"
-    name.symlink_to(first.path)
-    driver, link = UARTDriver(str(name)), FakeLink()
-    driver.attach(link, waiter)
-    first.write(b"one")
-    pump_until(driver, waiter, lambda: link.fed == b"one")
-    name.unlink()
-    first.close()
-    pump_until(driver, waiter, lambda: not driver.is_open)
-    assert link.stats.device_lost == 1
-    assert driver.stream is None
-    link.frames = [b"frame\0"]
-    now = ticks_ms()
-    driver.pump(now + 600 & 2**30 - 1)  # not there yet: no exception, no frame taken
-    assert not driver.is_open and len(link.frames) == 1
-    name.symlink_to(second.path)
-    pump_until(driver, waiter, lambda: driver.is_open)
-    assert second.read(7) == b"\0frame\0"
-    second.write(b"two")
-    pump_until(driver, waiter, lambda: link.fed == b"onetwo")
-    driver.close()
-
-
-def test_a_server_that_vanishes_and_comes_back(waiter):
-    server = socket.create_server(("127.0.0.1", 0))
-    address = server.getsockname()
-    driver, link = UARTDriver(f"socket://127.0.0.1:{address[1]}"), FakeLink()
-    driver.attach(link, waiter)
-    far, _ = server.accept()
-    server.close()
-    far.close()
-    pump_until(driver, waiter, lambda: link.stats.device_lost == 1)
-    with socket.create_server(address) as server:
-        pump_until(driver, waiter, lambda: driver.is_open)
-        far, _ = server.accept()
-        far.sendall(b"again")
-        pump_until(driver, waiter, lambda: link.fed == b"again")
-        far.close()
     driver.close()

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Byte streams on CPython: serial devices and ptys, opened by pyserial, and `socket://host:port`.
 
-Rules: nothing here blocks once the stream is open. None means "not now", 0 from readinto that the
-other end has gone, an OSError that the device has. Every refusal to open says what to do about it.
+Rules: only open_uart may block, reopen() may not. None means "not now", 0 from readinto that the
+other end has gone, an OSError that the device has. Every refusal of open_uart says what to do
+about it; those of reopen() do not: nobody reads them, and to look for devices takes long.
 """
 
 import errno
 import fcntl
 import os
+import select
 import socket
 import termios
 
@@ -19,12 +21,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SOCKET = "socket://"
-_CONNECT_S = 2.0  # how long opening may take, at most
+_CONNECT_S = 2.0  # how long open_uart may take, at most, for each address of a name
 _BUSY = (errno.EAGAIN, errno.EBUSY)
 
 
-class SerialStream:
-    """An open port: the shape that every port gives a byte stream (ports/README.md)."""
+class Stream:
+    """A byte stream: the shape that every port gives one (ports/README.md)."""
 
     def __init__(self, port: "serial.Serial | socket.socket", counts: bool) -> None:
         self.blocked = False  # set by the driver while bytes wait for room; read by the Waiter
@@ -32,6 +34,13 @@ class SerialStream:
         self._fd: int = port.fileno()
         self._counts = counts  # the kernel tells what it still has to send
         self._queued = bytearray(4)
+
+    def reopen(self) -> bool:
+        """Open it again after close(); True when it is open, OSError if that is impossible now.
+
+        False: it is under way. Call it again, or close().
+        """
+        raise NotImplementedError
 
     def fileno(self) -> int:
         """Return the file number to sleep on, -1 when closed."""
@@ -70,7 +79,64 @@ class SerialStream:
             pass  # it has gone already
 
 
-def open_uart(settings: "dict[str, Any]") -> SerialStream:
+class SerialStream(Stream):
+    """A serial device or a pty."""
+
+    def __init__(self, settings: "dict[str, Any]") -> None:
+        self._settings = settings
+        Stream.__init__(self, _opened(settings), True)
+
+    def reopen(self) -> bool:
+        """Open it again: this never takes long."""
+        try:
+            self._port = _opened(self._settings)
+        except termios.error as e:
+            raise OSError(*e.args) from None
+        self._fd = self._port.fileno()
+        return True
+
+
+class SocketStream(Stream):
+    """A TCP connection. The address that the name had at first stays in use."""
+
+    _port: socket.socket
+
+    def __init__(self, host: str, number: int) -> None:
+        made = socket.create_connection((host, number), _CONNECT_S)
+        self._family = made.family
+        self._address = made.getpeername()
+        self._connecting = False
+        Stream.__init__(self, _quick(made), False)
+
+    def reopen(self) -> bool:
+        """Begin to connect, or look whether a connection that was begun is there."""
+        number = errno.EINPROGRESS
+        if not self._connecting:
+            self._port = _quick(socket.socket(self._family, socket.SOCK_STREAM))
+            self._connecting = True
+            number = self._port.connect_ex(self._address)
+        if number == errno.EINPROGRESS:
+            poller = select.poll()
+            poller.register(self._port, select.POLLOUT)
+            if not poller.poll(0):
+                return False
+            number = self._port.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number == 0 and self._port.getsockname() == self._address:
+            number = errno.ECONNREFUSED  # on one machine, a socket may meet itself
+        if number:
+            self.close()
+            raise OSError(number, os.strerror(number))
+        self._connecting = False
+        self._fd = self._port.fileno()
+        return True
+
+    def close(self) -> None:
+        """Close it, also while it connects."""
+        self._connecting = False
+        Stream.close(self)
+
+
+def open_uart(settings: "dict[str, Any]") -> Stream:
     """Open settings["port"], a device, a pty or socket://host:port, at settings["baud"].
 
     The rest of `settings` goes to pyserial (`rtscts`, `dsrdtr`, ...). A device is then ours alone.
@@ -79,41 +145,46 @@ def open_uart(settings: "dict[str, Any]") -> SerialStream:
     port = settings.get("port")
     if not isinstance(port, str) or not port:
         raise ValueError('settings need a "port": a device path or socket://host:port')
-    if port.startswith(_SOCKET):
-        return SerialStream(_connected(port), False)
-    options = {k: v for k, v in settings.items() if k not in ("port", "baud")}
     try:
-        opened = serial.Serial(
-            port,
-            baudrate=settings.get("baud", 115200),
-            timeout=0,
-            write_timeout=0,
-            exclusive=True,
-            **options,
-        )
-    except (OSError, termios.error) as e:
-        raise _explained(port, e) from None
-    try:
-        _tell_end_from_nothing(opened.fileno())
-    except (OSError, termios.error) as e:
-        opened.close()
-        raise _explained(port, e) from None
-    return SerialStream(opened, True)
-
-
-def _connected(port: str) -> socket.socket:
-    """Connect to socket://host:port; not by pyserial: small frames must not wait for an ack."""
-    host, colon, number = port[len(_SOCKET) :].rstrip("/").rpartition(":")
-    if not colon or not host or not number.isdigit() or int(number) > 65535:
-        raise ValueError(f"{port} is not of the form socket://host:port")
-    try:
-        made = socket.create_connection((host.strip("[]"), int(number)), _CONNECT_S)
+        if port.startswith(_SOCKET):
+            return SocketStream(*_host_and_number(port))
+        return SerialStream(settings)
     except TimeoutError:
         raise OSError(
             errno.ETIMEDOUT, f"{port} does not answer: is it on, is the network?"
         ) from None
-    except OSError as e:
+    except (OSError, termios.error) as e:
         raise _explained(port, e) from None
+
+
+def _opened(settings: "dict[str, Any]") -> serial.Serial:
+    """Open a serial device, whatever that raises."""
+    opened = serial.Serial(
+        settings["port"],
+        baudrate=settings.get("baud", 115200),
+        timeout=0,
+        write_timeout=0,
+        exclusive=True,
+        **{k: v for k, v in settings.items() if k not in ("port", "baud")},
+    )
+    try:
+        _tell_end_from_nothing(opened.fileno())
+    except (OSError, termios.error):
+        opened.close()
+        raise
+    return opened
+
+
+def _host_and_number(port: str) -> "tuple[str, int]":
+    """Take socket://host:port apart."""
+    host, colon, number = port[len(_SOCKET) :].rstrip("/").rpartition(":")
+    if not colon or not host or not number.isdigit() or int(number) > 65535:
+        raise ValueError(f"{port} is not of the form socket://host:port")
+    return host.strip("[]"), int(number)
+
+
+def _quick(made: socket.socket) -> socket.socket:
+    """Let a socket neither block nor keep small frames back until an ack comes."""
     made.setblocking(False)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return made

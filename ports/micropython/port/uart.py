@@ -26,15 +26,26 @@ _EINVAL = const(22)
 class UARTStream:
     """An open port: the shape that every port gives a byte stream (ports/README.md)."""
 
-    def __init__(self, file, close, queued):
+    def __init__(self, opener, settings):
+        self._opener = opener
+        self._settings = settings
         self.blocked = False  # set by the driver while bytes wait for room; read by the Waiter
+        self.reopen()
+
+    def reopen(self):
+        """Open it, again after close(). Here that never takes long: True, or OSError."""
+        # queued(): bytes that were taken and are not on the line yet; 0: cannot tell
+        file, self._close, self.queued = self._opener(self._settings)
         self.pollable = file  # what select.poll takes
         self.readinto = (
             file.readinto
         )  # readinto(buf): None: nothing now, 0: the other end has gone
         self.write = file.write  # write(buf, start, count): how many were taken; None: none now
-        self.close = close
-        self.queued = queued  # bytes that were taken and are not on the line yet; 0: cannot tell
+        return True
+
+    def close(self):
+        """Close it; twice does no harm."""
+        self._close()
 
 
 def open_uart(settings):
@@ -43,11 +54,11 @@ def open_uart(settings):
     The rest of `settings` goes to machine.UART. Raises OSError with a sentence on what to do.
     """
     if "uart" in settings:
-        return _open_machine(settings)
+        return UARTStream(_open_machine, settings)
     port = settings.get("port")
     if not isinstance(port, str) or not port:
         raise ValueError('settings need a "uart" (its number) or a "port" (a tty\'s path)')
-    return _open_tty(port, settings.get("baud", 115200))
+    return UARTStream(_open_tty, settings)
 
 
 def _none_queued():
@@ -69,7 +80,7 @@ def _open_machine(settings):
         uart = machine.UART(settings["uart"], **options)
     except ValueError as e:
         raise OSError(_ENODEV, "no such UART on this board, or not on these pins: %s" % e)
-    return UARTStream(uart, uart.deinit, _none_queued)
+    return uart, uart.deinit, _none_queued
 
 
 class _TTY:
@@ -111,14 +122,14 @@ class _TTY:
             self.file.close()
 
 
-def _open_tty(port, baud):
+def _open_tty(settings):
     try:
-        tty = _TTY(port, baud)
+        tty = _TTY(settings["port"], settings.get("baud", 115200))
     except ImportError:
         raise OSError(
             _ENODEV, 'no tty files on this board: give {"uart": number, "tx": .., "rx": ..}'
         )
-    return UARTStream(tty.file, tty.close, tty.queued)
+    return tty.file, tty.close, tty.queued
 
 
 def _set_raw(fd, baud):
