@@ -158,6 +158,7 @@ class Scene:
 
     def poll(self):
         self.sleep(1)
+        assert self.bus.bindings.has_room()
         assert ticks_diff(ticks_add(self.now_ms, 5), self.now_ms) == 5
         assert ticks_diff(self.now_ms, ticks_add(self.now_ms, 5)) == -5
 

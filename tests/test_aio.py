@@ -5,7 +5,7 @@ import asyncio
 import unittest
 
 from buses import Tracebacks, closed_clean, make_bus
-from limpet import LATER, BusError, NoReplier, NoReply, WouldDeadlock
+from limpet import LATER, BusError, NoReplier, NoReply, NotExpected, WouldDeadlock
 from limpet.port import ticks_ms
 from limpet.ticks import ticks_diff
 
@@ -225,7 +225,7 @@ class TestCall(Case):
                 pass
             kept = (queue.reserved, queue.count)
             if not answered:
-                self.assertRaises(NoReplier, self.a.reply, request, b"late")
+                self.assertRaises(NotExpected, self.a.reply, request, b"late")
             return kept
 
         self.assertEqual(self.run_all(give_up(False)), [(0, 0)])
