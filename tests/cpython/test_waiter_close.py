@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from limpet import Bus
 from limpet.port import Waiter
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
@@ -62,6 +63,42 @@ def test_close_ends_every_sleep_and_leaves_no_file():
         waiter.close()
     assert files() == before
     assert results.count("thread") == 150 and results.count("loop") == 50
+
+
+def test_buses_that_are_closed_while_threads_and_tasks_wait():
+    """50 of them: every wait ends, and no file is left."""
+    before = files()
+    ended = []
+
+    async def main(bus):
+        ksocks = [bus.async_ksock() for _ in range(2)]
+        serving = asyncio.create_task(bus.serve())
+        await asyncio.gather(*[ks.recv() for ks in ksocks])
+        await serving
+        ended.append("loop")
+
+    def wait(ksock):
+        ksock.wait_for_msg()
+        ended.append("thread")
+
+    for i in range(50):
+        bus = Bus(node=1)
+        if i % 2:
+            bus.start()
+        threads = [threading.Thread(target=wait, args=(bus.ksock(),)) for _ in range(3)]
+        threads.append(threading.Thread(target=lambda bus=bus: asyncio.run(main(bus))))
+        for thread in threads:
+            thread.start()
+        sleeping(bus.waiter, 4 + i % 2)
+        bus.close()
+        for thread in threads:
+            thread.join(LIMIT_S)
+            assert not thread.is_alive()
+    for thread in threading.enumerate():
+        if thread.name == "limpet":
+            thread.join(LIMIT_S)
+    assert files() == before
+    assert ended.count("thread") == 150 and ended.count("loop") == 50
 
 
 def test_a_closed_waiter_holds_nothing_and_nobody(waiter):
