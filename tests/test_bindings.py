@@ -401,7 +401,9 @@ class TestClosed(unittest.TestCase):
         """Whatever is wrong with it, its Ksock's place is free again."""
         bus = make_bus(ksock_count=1)
         for options in ({"window": 3}, {"silence_ms": 1}, {"allow": ["a"]}):
-            self.assertRaises(ValueError, bus.join, loopback()[0], **options)
+            driver = loopback()[0]
+            self.assertRaises(ValueError, bus.join, driver, **options)
+            self.assertFalse(driver.is_open)
         bus.join(loopback()[0])
         self.assertRaises(TableFull, bus.join, loopback()[0])
         closed_clean(self, bus)

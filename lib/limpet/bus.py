@@ -219,20 +219,37 @@ class Bus:
 
         allow, deny: names or patterns that may pass (None: all) or may not. direction: the side of
         the tile, 0..7. silence_ms: how long the neighbour may be silent; None: 3000 below 115200
-        baud, else 1000.
+        baud, else 1000. Opens the driver's device: raises OSError with a sentence on what to do.
         """
         if silence_ms is None:
             silence_ms = 3000 if 0 < driver.baud < 115200 else 1000
-        with self.waiter.lock:
-            hot = self.open_hot(2 * self.queue_size)
-            try:
-                limpet = Limpet(self, hot, allow, deny, direction, window, silence_ms)
-                self.runner.add(driver, limpet)  # opens the device
-            except Exception:  # whatever it is: nothing of the limpet stays
-                self.close_hot(hot)
-                raise
-            self.limpets.append(limpet)
-            return limpet
+        self.runner.check_open()
+        driver.open()  # may take its time: others go on meanwhile
+        try:
+            with self.waiter.lock:
+                return self._join(driver, allow, deny, direction, window, silence_ms)
+        except Exception:
+            driver.close()
+            raise
+
+    def _join(
+        self,
+        driver: "Driver",
+        allow: "Iterable[str] | None",
+        deny: "Iterable[str]",
+        direction: int,
+        window: int,
+        silence_ms: int,
+    ) -> Limpet:
+        hot = self.open_hot(2 * self.queue_size)
+        try:
+            limpet = Limpet(self, hot, allow, deny, direction, window, silence_ms)
+            self.runner.add(driver, limpet)
+        except Exception:  # whatever it is: nothing of the limpet stays
+            self.close_hot(hot)
+            raise
+        self.limpets.append(limpet)
+        return limpet
 
     def every(self, period_ms: int, function: "Callable[[], object]") -> Timer:
         """Call `function` each `period_ms` while somebody pumps the bus.
