@@ -5,6 +5,8 @@ Rules: nothing here checks anything but `closed_clean`, which every test of slot
 library is imported in the functions: one level of imports more is too deep for the 32-bit VM.
 """
 
+import unittest
+
 SERIAL_MAX = (1 << 30) - 1
 
 
@@ -113,3 +115,24 @@ def closed_clean(case, bus):
         free += 1
         slot = slot.next
     case.assertEqual(free, bus.pool.count, "the list of free slots is broken")
+
+
+class AskingCase(unittest.TestCase):
+    """A bus with an asker, a replier for $.A and one more Ksock; closed clean after each test."""
+
+    SIZES = {}
+
+    def setUp(self):
+        self.bus = make_bus(**self.SIZES)
+        self.asker = self.bus.ksock()
+        self.replier = self.bus.ksock()
+        self.other = self.bus.ksock()
+        self.replier.bind("$.A", True)
+        self.name = self.bus.name("$.A")
+
+    def tearDown(self):
+        closed_clean(self, self.bus)
+
+    def ends(self, ks=None):
+        """Return how requests ended: (name, number) of what their asker got."""
+        return [(m.name, m.in_reply_to) for m in read(ks or self.asker)]

@@ -3,7 +3,17 @@
 
 import unittest
 
-from buses import SERIAL_MAX, Clock, closed_clean, data, hot_take, make_bus, names, read
+from buses import (
+    SERIAL_MAX,
+    AskingCase,
+    Clock,
+    closed_clean,
+    data,
+    hot_take,
+    make_bus,
+    names,
+    read,
+)
 from limpet import NotExpected
 from limpet.errors import EADDRNOTAVAIL, ECONNREFUSED, EINVAL, ENOLCK
 
@@ -13,28 +23,9 @@ GONE_AWAY = "$.KBUS.Replier.GoneAway"
 IGNORED = "$.KBUS.Replier.Ignored"
 
 
-class Case(unittest.TestCase):
-    SIZES = {}
-
+class TestDeadline(AskingCase):
     def setUp(self):
-        self.bus = make_bus(**self.SIZES)
-        self.asker = self.bus.ksock()
-        self.replier = self.bus.ksock()
-        self.other = self.bus.ksock()
-        self.replier.bind("$.A", True)
-        self.name = self.bus.name("$.A")
-
-    def tearDown(self):
-        closed_clean(self, self.bus)
-
-    def ends(self, ks=None):
-        """Return how requests ended: (name, number) of what their asker got."""
-        return [(m.name, m.in_reply_to) for m in read(ks or self.asker)]
-
-
-class TestDeadline(Case):
-    def setUp(self):
-        Case.setUp(self)
+        AskingCase.setUp(self)
         self.clock = Clock(self.bus)  # the wrap lies 50 ms ahead
 
     def test_unread(self):
@@ -148,7 +139,7 @@ class TestDeadline(Case):
         self.assertTrue(self.bus.waiter.wait(5000, False))
 
 
-class TestClose(Case):
+class TestClose(AskingCase):
     def test_the_replier_with_requests_unread(self):
         """They end in GoneAway, in the order they were queued."""
         sent = [self.asker.request("$.A") for _ in range(3)]

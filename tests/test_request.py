@@ -3,7 +3,7 @@
 
 import unittest
 
-from buses import Clock, closed_clean, data, hot_take, make_bus, names, read
+from buses import AskingCase, Clock, data, hot_take, names, read
 from limpet import MessageView, NoReplier, NotExpected, TooLarge
 from limpet.errors import (
     EADDRNOTAVAIL,
@@ -21,26 +21,7 @@ OVERDUE = "$.KBUS.Replier.Overdue"
 UNBOUND = "$.KBUS.Replier.Unbound"
 
 
-class Case(unittest.TestCase):
-    SIZES = {}
-
-    def setUp(self):
-        self.bus = make_bus(**self.SIZES)
-        self.asker = self.bus.ksock()
-        self.replier = self.bus.ksock()
-        self.other = self.bus.ksock()
-        self.replier.bind("$.A", True)
-        self.name = self.bus.name("$.A")
-
-    def tearDown(self):
-        closed_clean(self, self.bus)
-
-    def ends(self, ks=None):
-        """Return how requests ended: (name, number) of what their asker got."""
-        return [(m.name, m.in_reply_to) for m in read(ks or self.asker)]
-
-
-class TestReply(Case):
+class TestReply(AskingCase):
     def test_there_and_back(self):
         """The replier gets the request, the asker the reply, nobody else anything."""
         sent = self.asker.request("$.A", b"question")
@@ -123,7 +104,7 @@ class TestReply(Case):
         self.assertEqual(data(self.asker), [bytes(128)])
 
 
-class TestOnlyTheHolder(Case):
+class TestOnlyTheHolder(AskingCase):
     def test_only_who_read_it(self):
         """Nobody else can answer, not even the asker or one that hears of it."""
         self.asker.request("$.A")
@@ -186,7 +167,7 @@ class TestOnlyTheHolder(Case):
         self.assertEqual(self.asker.hot.reply(MessageView(), b""), -ECONNREFUSED)
 
 
-class TestRefused(Case):
+class TestRefused(AskingCase):
     """A refused send has an errno, and never a status."""
 
     SIZES = {"queue_size": 4, "slot_size": 16}
@@ -285,7 +266,7 @@ class TestRefused(Case):
         self.assertEqual(self.name.pins, 0)
 
 
-class TestSelf(Case):
+class TestSelf(AskingCase):
     SIZES = {"queue_size": 4}
 
     def test_a_ksock_may_ask_itself(self):
