@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The README's examples can be taken out of it: every Python block has a name, and is Python."""
 
+import re
+
 import pytest
 
 from layout import ROOT
@@ -39,3 +41,22 @@ def test_a_mistake_in_the_markers_is_told(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match="a.md"):
         blocks(path)
+
+
+def test_what_the_documents_name_is_there():
+    """Every file that a document links to, or names as `folder/file`, exists."""
+    folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir())
+    documents = [
+        path
+        for path in ROOT.rglob("*.md")
+        if not {"build", "dist", ".git"} & set(path.relative_to(ROOT).parts)
+    ]
+    assert len(documents) >= 8
+    named = []
+    for path in documents:
+        text = path.read_text(encoding="utf-8")
+        named += [(path.parent / link, path) for link in re.findall(r"\]\((?!http)([^)#]+)", text)]
+        inline = rf"`((?:{folders})/[\w./-]+\.(?:py|md|txt))`"
+        named += [(ROOT / name, path) for name in re.findall(inline, text)]
+    missing = [f"{path.name}: {name}" for name, path in named if not name.exists()]
+    assert len(named) > 20 and missing == []
