@@ -32,7 +32,8 @@ class SendContexts:
     """What this side has assigned."""
 
     def __init__(self, count: int) -> None:
-        self._entries = [Context(self, i) for i in range(count)]
+        self._count = count
+        self._entries: list[Context] = []  # made as they are needed: few links need all
         self._oldest = 0
 
     def find(self, name: "Name", sender: int) -> "Context | None":  # hot:
@@ -46,9 +47,11 @@ class SendContexts:
 
     def assign(self, name: "Name", sender: int) -> Context:  # hot:
         """Give the context that was assigned longest ago to a name and sender."""
+        if self._oldest == len(self._entries):
+            self._entries.append(Context(self, self._oldest))  # the first use of a name
         context = self._entries[self._oldest]
         self._oldest += 1
-        if self._oldest == len(self._entries):
+        if self._oldest == self._count:
             self._oldest = 0
         self._free(context)
         context.name = name
