@@ -4,17 +4,11 @@
 import unittest
 
 from costs import cost
+from limpet.stats import Stats
 from limpet.transport.pump import Driver
 
 WRAP = 2**30
 START = WRAP - 20  # times wrap soon after each test begins
-
-
-class FakeStats:
-    def __init__(self):
-        self.rx_bytes = 0
-        self.tx_bytes = 0
-        self.device_lost = 0
 
 
 class FakeLink:
@@ -23,7 +17,7 @@ class FakeLink:
     wire_size = 64
 
     def __init__(self, *frames):
-        self.stats = FakeStats()
+        self.stats = Stats()
         self.frames = list(frames)
         self.fed = b""
         self.times = []

@@ -62,9 +62,7 @@ class _Pipe:
         self._until = 0
         self._now_ms = 0
 
-    def write(
-        self, buf: bytearray, start: int, count: int, now_ms: int
-    ) -> int:  # hot: tests/test_alloc.py
+    def write(self, buf: bytearray, start: int, count: int, now_ms: int) -> int:  # hot:
         """Take buf[start:start+count] as far as there is room; return how many."""
         self._source = buf
         self._until = start + count
@@ -79,7 +77,7 @@ class _Pipe:
             at += size
         return at - start
 
-    def _take(self, at: int) -> int:  # hot: tests/test_alloc.py
+    def _take(self, at: int) -> int:  # hot:
         """Take what is left of a frame, from `at` on, as far as there is room; return how many."""
         end = self._source.find(_ZERO, at, self._until)
         size = (end + 1 if end >= 0 else self._until) - at
@@ -92,14 +90,14 @@ class _Pipe:
             self._decide()
         return size
 
-    def _put(self, at: int, count: int) -> None:  # hot: tests/test_alloc.py
+    def _put(self, at: int, count: int) -> None:  # hot:
         first = min(count, len(self._ring) - self._head)
         copy(self._ring, self._head, self._source, at, first)
         self._head = (self._head + count) % len(self._ring)
         count -= first
         copy(self._ring, 0, self._source, at + first, count)
 
-    def read(self, buf: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def read(self, buf: bytearray, now_ms: int) -> int:  # hot:
         """Move what has arrived into buf; return its size."""
         while self._chunk_out != self._chunk_in:
             if ticks_diff(self._dues[self._chunk_out], now_ms) > 0:
@@ -108,7 +106,7 @@ class _Pipe:
             self._chunk_out = (self._chunk_out + 1) % _CHUNKS
         return self._get(buf)
 
-    def _get(self, buf: bytearray) -> int:  # hot: tests/test_alloc.py
+    def _get(self, buf: bytearray) -> int:  # hot:
         size = 0
         while self._tail != self._arrived and size < len(buf):
             n = (self._arrived if self._arrived > self._tail else len(self._ring)) - self._tail
@@ -118,7 +116,7 @@ class _Pipe:
             self._tail = (self._tail + n) % len(self._ring)
         return size
 
-    def due_in(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def due_in(self, now_ms: int) -> int:  # hot:
         """Return the ms until something can be read, MS_MAX if nothing is on its way."""
         if self._tail != self._arrived:
             return 0
@@ -126,12 +124,12 @@ class _Pipe:
             return MS_MAX
         return max(0, ticks_diff(self._dues[self._chunk_out], now_ms))
 
-    def _room(self) -> int:  # hot: tests/test_alloc.py
+    def _room(self) -> int:  # hot:
         if (self._chunk_in + 2) % _CHUNKS == self._chunk_out:
             return 0
         return (self._tail - self._head - 1) % len(self._ring)
 
-    def _decide(self) -> None:  # hot: tests/test_alloc.py
+    def _decide(self) -> None:  # hot:
         """Let the frame that has just ended meet its fate."""
         size = (self._head - self._begin) % len(self._ring)
         if self.cut:
@@ -145,7 +143,7 @@ class _Pipe:
                 self._harm(fate, size)
         self._commit()
 
-    def _fate(self) -> int:  # hot: tests/test_alloc.py
+    def _fate(self) -> int:  # hot:
         """Return the next frame's: from the table or the function, then by chance."""
         faults = self.faults
         if faults is not None:
@@ -161,7 +159,7 @@ class _Pipe:
             return _DUPLICATE
         return _DELIVER
 
-    def _harm(self, fate: int, size: int) -> None:  # hot: tests/test_alloc.py
+    def _harm(self, fate: int, size: int) -> None:  # hot:
         if fate == _LOSE:
             self._head = self._begin
         elif fate == _TRUNCATE:
@@ -172,7 +170,7 @@ class _Pipe:
         elif fate == _DUPLICATE and self._room() >= size:
             self._double(size)
 
-    def _double(self, size: int) -> None:  # hot: tests/test_alloc.py
+    def _double(self, size: int) -> None:  # hot:
         at = self._begin
         while size:
             self._ring[self._head] = self._ring[at]
@@ -180,7 +178,7 @@ class _Pipe:
             at = (at + 1) % len(self._ring)
             size -= 1
 
-    def _commit(self) -> None:  # hot: tests/test_alloc.py
+    def _commit(self) -> None:  # hot:
         """Send what has been written on its way."""
         if self._head != self._begin:
             self._begin = self._head
@@ -240,12 +238,12 @@ class LoopbackDriver(Driver):
         """How many of them were lost, corrupted, duplicated or truncated."""
         return self._outgoing.faulted
 
-    def pump(self, now_ms: int) -> bool:  # hot: tests/test_alloc.py
+    def pump(self, now_ms: int) -> bool:  # hot:
         """Do as Driver.pump does, with this as the line's time."""
         self._now_ms = now_ms
         return Driver.pump(self, now_ms)
 
-    def due(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def due(self, now_ms: int) -> int:  # hot:
         """Do as Driver.due does, and look at what is on its way."""
         ms = self._incoming.due_in(now_ms)
         return min(Driver.due(self, now_ms), ms)
@@ -256,10 +254,10 @@ class LoopbackDriver(Driver):
     def _close(self) -> None:
         pass
 
-    def _read(self, buf: bytearray) -> int:  # hot: tests/test_alloc.py
+    def _read(self, buf: bytearray) -> int:  # hot:
         return self._incoming.read(buf, self._now_ms)
 
-    def _write(self, buf: bytearray, start: int, count: int) -> int:  # hot: tests/test_alloc.py
+    def _write(self, buf: bytearray, start: int, count: int) -> int:  # hot:
         n = self._outgoing.write(buf, start, count, self._now_ms)
         if n and self.peer is not None and self.peer._waiter is not None:
             self.peer._waiter.wake()

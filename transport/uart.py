@@ -51,17 +51,17 @@ class UARTDriver(Driver):
     def _close(self) -> None:
         self._opened.close()
 
-    def _read(self, buf: bytearray) -> int:  # hot: tests/test_alloc.py
+    def _read(self, buf: bytearray) -> int:  # hot:
         n: int | None = self.stream.readinto(buf)
         if n is None:
             return 0
         return n or _GONE  # 0 is the end: hung up
 
-    def _write(self, buf: bytearray, start: int, count: int) -> int:  # hot: tests/test_alloc.py
+    def _write(self, buf: bytearray, start: int, count: int) -> int:  # hot:
         n: int = self.stream.write(buf, start, count) or 0
         self.stream.blocked = n < count
         return n
 
-    def _room(self) -> bool:  # hot: tests/test_alloc.py
+    def _room(self) -> bool:  # hot:
         queued: int = self.stream.queued()
         return queued < _QUEUED_MAX

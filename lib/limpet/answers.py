@@ -204,10 +204,7 @@ class Answers:
         queue = answer.holder
         request = answer.request
         assert queue is not None and request is not None
-        i = queue.find_request(request)
-        queue.remove(i)
-        queue.add_missed(i, queue.missed)
-        self._pool.let_go(request)
+        queue.drop(queue.find_request(request))
 
     def end_unread(self, queue: "Queue", binding: object, code: int) -> None:
         """End the requests that lie unread in a queue, in its order.
@@ -247,8 +244,7 @@ class Answers:
         """The asker no longer waits for the answer to one of its requests, come or not."""
         index = queue.find_answer(serial)
         if index >= 0:
-            self._pool.let_go(queue.remove(index))
-            queue.add_missed(index, queue.missed)
+            queue.drop(index)
         for i in range(self.count):
             answer = self._at(i)
             if answer.asker is queue and answer.reply_serial == serial and answer.reply_net == 0:
@@ -256,10 +252,7 @@ class Answers:
                 queue.reserved -= 1
 
     def abandon(self, queue: "Queue") -> None:
-        """The asker's session has ended:
-
-        Unread requests are withdrawn, read ones answer nobody.
-        """
+        """The asker's session has ended: withdraw what is unread, answer nobody for the rest."""
         i = self.count
         while i:
             i -= 1

@@ -86,11 +86,10 @@ class Bus:
     # Names and Ksocks
 
     def name(self, text: str) -> Name:
-        """Return the Name to send under, for the hot layer; it stays right for the life of the
-        bus.
+        """Return the Name to send under, for the hot layer.
 
-        Raises BadName, NameTooLong, or TableFull when name_count are known. Context: the bus's
-        thread.
+        It stays right for the life of the bus. Raises BadName, NameTooLong, or TableFull when
+        name_count are known. Context: the bus's thread.
         """
         name = self.find_name(text)
         name.kept = True
@@ -100,9 +99,7 @@ class Bus:
         """Return the Name for one send; as name(), but the table may forget it later."""
         name = self.bindings.known(text)
         if name is None:
-            code = names.check(text, False)
-            if code:
-                raise error(code, f"{text!r} is no name: words of letters and digits after '$.'")
+            _check_name(text)
             name = self.bindings.name(text)
             if name is None:
                 raise TableFull(f"no room for {text}: name_count is {self.bindings.name_count}")
@@ -146,10 +143,7 @@ class Bus:
         for binding in self.bindings.of(queue):
             self.bindings.remove(binding)
         while queue.count:
-            slot = queue.remove(0)
-            if queue.binding is None:
-                slot.held -= 1
-            self.pool.put(slot)
+            queue.drop(0)
         self.answers.end_read(queue, IGNORED)
         self.pool.queues.remove(queue)
         self.waiter.wake()  # who waits for a message of it waits in vain
@@ -182,8 +176,7 @@ class Bus:
         i = 0
         while i < queue.count:
             if queue.binding_at(i) is binding:
-                self.pool.put(queue.remove(i))
-                queue.add_missed(i, queue.missed)
+                queue.drop(i)
             else:
                 i += 1
         self.bindings.remove(binding)
@@ -289,9 +282,7 @@ class Bus:
         Raises NoReplier after timeout_ms, with what is wrong with the links, WouldDeadlock in a
         handler.
         """
-        code = names.check(text, False)
-        if code:
-            raise error(code, f"{text!r} is no name")
+        _check_name(text)
         self.runner.wait_for_replier(text, timeout_ms)
 
     def close(self) -> None:
@@ -310,6 +301,12 @@ class Bus:
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         self.close()
+
+
+def _check_name(text: str) -> None:
+    code = names.check(text, False)
+    if code:
+        raise error(code, f"{text!r} is no name: words of letters and digits after '$.'")
 
 
 def _check_bindable(hot: Hot, text: str) -> None:

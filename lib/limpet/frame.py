@@ -20,7 +20,7 @@ def wire_size(packet_size: int) -> int:
     return packet_size + (packet_size + _CHECK_SIZE) // 254 + _CHECK_SIZE + 3
 
 
-def seal(  # hot: tests/test_alloc.py
+def seal(  # hot:
     out: bytearray, at: int, packet: bytearray, size: int, start: int
 ) -> int:
     """Build the frame of packet[0:size] in out[at:]; return its size on the wire.
@@ -45,7 +45,7 @@ class Splitter:
         self._fill = 0  # bytes of the frame that is arriving; above the limit: it is too long
         self._stats = stats
 
-    def push(self, data: bytearray, start: int, count: int) -> int:  # hot: tests/test_alloc.py
+    def push(self, data: bytearray, start: int, count: int) -> int:  # hot:
         """Take data[start:count] up to a delimiter; return the index behind what was taken.
 
         Afterwards `size` tells whether a frame is complete in `buffer`, valid until the next push.
@@ -64,7 +64,7 @@ class Splitter:
         self._fill = 0
         return end + 1
 
-    def _add(self, data: bytearray, start: int, end: int) -> None:  # hot: tests/test_alloc.py
+    def _add(self, data: bytearray, start: int, end: int) -> None:  # hot:
         end -= start
         if self._fill + end <= self._limit:
             copy(self.buffer, self._fill, data, start, end)

@@ -160,17 +160,14 @@ class Hot:
 
         Returns the size of its data, -EAGAIN if there is none, or -EBADF. Cost: O(1).
         """
-        if self._viewing is not None:
-            self._pool.let_go(self._viewing)
-            self._viewing = None
         if self.queue.count == 0:
+            self.release()
             return -EBADF if self.closed else -EAGAIN
         return self.take_at(0, view)
 
     def take_at(self, index: int, view: MessageView) -> int:  # hot:
         """Take the message `index` places behind the oldest out of its turn; else as take()."""
-        if self._viewing is not None:
-            self._pool.let_go(self._viewing)
+        self.release()
         slot = self._viewing = self.queue.remove(index)
         binding = self.queue.binding
         view.slot = slot

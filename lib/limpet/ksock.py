@@ -199,9 +199,7 @@ class Ksock:
                 e = Closed("the Ksock was closed during the call")
                 e.executed = "unknown"
                 raise e
-            self.hot.take_at(index, self._view)
-            message = Message(self._view)
-            self.hot.release()
+            message = self._take(index)
         if message.kind == "status":
             raise no_reply(message, name)
         return message
@@ -215,10 +213,13 @@ class Ksock:
             if index < 0:
                 self.hot.release()
                 return None
-            self.hot.take_at(index, self._view)
-            message = Message(self._view)
-            self.hot.release()
-            return message
+            return self._take(index)
+
+    def _take(self, index: int) -> Message:
+        self.hot.take_at(index, self._view)
+        message = Message(self._view)
+        self.hot.release()
+        return message
 
     def find_next(self) -> int:
         """Return the index of what next() would give, -1: nothing."""
@@ -264,10 +265,7 @@ class Ksock:
             if binding is None or binding.handler is None:
                 index += 1
                 continue
-            self.hot.take_at(index, self._view)
-            message = Message(self._view)
-            self.hot.release()
-            self._handle(message, binding.handler)
+            self._handle(self._take(index), binding.handler)
             called = True
         return called
 
@@ -280,9 +278,7 @@ class Ksock:
         except Exception as e:
             failure = e
             print_exception(e)
-        except (
-            BaseException
-        ) as e:  # an interrupt from the keyboard: end the request, then let it through
+        except BaseException as e:  # an interrupt: the request ends first
             failure = e
             raise
         finally:

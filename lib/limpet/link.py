@@ -138,7 +138,7 @@ class Link:
 
     # What comes in.
 
-    def feed(self, buf: bytearray, count: int, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def feed(self, buf: bytearray, count: int, now_ms: int) -> int:  # hot:
         """Take buf[0:count] from the wire; return count."""
         at = 0
         while at < count:
@@ -147,7 +147,7 @@ class Link:
                 self._frame(self._in.buffer, self._in.size, now_ms)
         return count
 
-    def _frame(  # hot: tests/test_alloc.py
+    def _frame(  # hot:
         self, packet: bytearray, size: int, now_ms: int
     ) -> None:
         if packet[1] == _HELO and packet[0] & _KIND == _ROUTED:
@@ -174,7 +174,7 @@ class Link:
                 return
         self._count("rx_unknown")
 
-    def _deliver(self, packet: bytearray, size: int) -> None:  # hot: tests/test_alloc.py
+    def _deliver(self, packet: bytearray, size: int) -> None:  # hot:
         while size:
             if packet[1] & _SERVICE == _LIMPET:
                 self._client.receive(packet, _HEAD, size)
@@ -247,7 +247,7 @@ class Link:
 
     # What goes out.
 
-    def take(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def take(self, out: bytearray, now_ms: int) -> int:  # hot:
         """Put the next frame into out (wire_size bytes); return its size, 0 = nothing to send."""
         if self._closed:
             return 0
@@ -265,7 +265,7 @@ class Link:
                 return 0
         return self._null(out, now_ms)
 
-    def _fill(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def _fill(self, now_ms: int) -> int:  # hot:
         """Ask the client for a payload; return its slot, -1 if there is none."""
         i = self._tx.free()
         if i >= 0:
@@ -275,7 +275,7 @@ class Link:
                 return i
         return -1
 
-    def _slot(  # hot: tests/test_alloc.py
+    def _slot(  # hot:
         self, i: int, out: bytearray, now_ms: int
     ) -> int:
         packet = self._tx.buffers[i]
@@ -289,7 +289,7 @@ class Link:
         i = self._tx.sizes[i]
         return self._seal(out, packet, i)
 
-    def _null(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def _null(self, out: bytearray, now_ms: int) -> int:  # hot:
         """Build a null frame: the ack, and which later frames are here."""
         packet = self._ack
         packet[0] = self._byte0
@@ -304,13 +304,11 @@ class Link:
         self._sent = now_ms
         return self._seal(out, packet, size)
 
-    def _seal(
-        self, out: bytearray, packet: bytearray, size: int
-    ) -> int:  # hot: tests/test_alloc.py
+    def _seal(self, out: bytearray, packet: bytearray, size: int) -> int:  # hot:
         self._count("tx_frames")
         return seal(out, 0, packet, size, self._session.start_out)
 
-    def _say_helo(self, out: bytearray, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def _say_helo(self, out: bytearray, now_ms: int) -> int:  # hot:
         # Behind a delimiter of its own: what was cut off on the line before does not spoil it.
         self._count("tx_frames")
         self._count("helo_sent")
@@ -320,11 +318,11 @@ class Link:
 
     # Timers.
 
-    def _idle_in(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def _idle_in(self, now_ms: int) -> int:  # hot:
         """Return ms until a keep-alive is due."""
         return self._keep_ms - ticks_diff(now_ms, self._sent)
 
-    def poll(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def poll(self, now_ms: int) -> int:  # hot:
         """Run the timers; return ms until the link next needs take() or poll(), 0 = now."""
         if self._closed:
             return MS_MAX

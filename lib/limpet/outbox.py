@@ -178,10 +178,13 @@ class Outbox:
             self._put_origin(context)
         else:
             self._begin(record.ANSWER | record.STATUS)
-            self._cursor.put(slot.cookie & 0xFF)
-            self._cursor.put(slot.user & 0xFF)
-            self._cursor.put(slot.user >> 8)
+            self._put_status(slot.cookie & 0xFF, slot.user & 0xFF, slot.user >> 8)
         return self._put_data()
+
+    def _put_status(self, tag: int, code: int, errno: int) -> None:  # hot:
+        self._cursor.put(tag)
+        self._cursor.put(code)
+        self._cursor.put(errno)
 
     def _put_origin(self, context: Context) -> None:  # hot:
         serial = self._view.slot.serial
@@ -243,9 +246,7 @@ class Outbox:
         elif slot.cookie >> 8 == self._limpet.generation:
             self._limpet.stats.count("answers_sent")
             self._begin(record.ANSWER | record.STATUS)
-            self._cursor.put(slot.cookie & 0xFF)
-            self._cursor.put(FAILED)
-            self._cursor.put(0)
+            self._put_status(slot.cookie & 0xFF, FAILED, 0)
             for b in _TOO_LARGE:
                 self._cursor.put(b)
             return self._finish()
@@ -258,9 +259,7 @@ class Outbox:
             if self._refused[tag]:
                 self._cursor.put(record.ANSWER | record.STATUS | record.LENGTH)
                 self._cursor.put(3)
-                self._cursor.put(tag)
-                self._cursor.put(REMOTE_ERROR)
-                self._cursor.put(self._refused[tag])
+                self._put_status(tag, REMOTE_ERROR, self._refused[tag])
                 self._refused[tag] = 0
                 self._refused_count -= 1
                 self._limpet.stats.count("answers_sent")

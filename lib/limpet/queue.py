@@ -116,6 +116,14 @@ class Queue:
         self.count -= 1
         return slot
 
+    def drop(self, index: int) -> None:  # hot:
+        """Take an entry out and give its reference back; its gap goes to what is behind it."""
+        slot = self.remove(index)
+        if self.binding is None or self.binding.replier:
+            slot.held -= 1  # as push() counted it
+        self.add_missed(index, self.missed)
+        self.pool.put(slot)
+
     def add_missed(self, index: int, count: int) -> None:  # hot:
         """Count a gap just before the entry at `index`; behind the newest: before what comes."""
         if index < self.count:
@@ -158,8 +166,7 @@ class Queue:
         i = 0
         while i < self.count:
             if self.slot_at(i) is slot:
-                self.remove(i)
-                self.add_missed(i, self.missed + 1)
-                self.pool.put(slot)
+                self.add_missed(i, 1)
+                self.drop(i)
             else:
                 i += 1

@@ -98,7 +98,7 @@ class Session:
             or (word ^ self.me ^ self.peer) & 0xFFFF in (0, 0xFFFF)
         )
 
-    def due_in(self, up: bool, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def due_in(self, up: bool, now_ms: int) -> int:  # hot:
         """Return ms until a HELO is to be sent; 0 or less = now."""
         if self._answer:
             return 0
@@ -108,7 +108,7 @@ class Session:
             self.begin(now_ms)
         return ticks_diff(self._due, now_ms)
 
-    def write(self, up: bool, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def write(self, up: bool, now_ms: int) -> int:  # hot:
         """Make `hello` the HELO that is due; return its size."""
         if self._answer == _CONFIRM:
             self.hello[_AT] = 0
@@ -181,7 +181,7 @@ class Session:
         self._step = _BACKOFF_MAX
         return _REFUSED
 
-    def fits(self, packet: bytearray, size: int) -> bool:  # hot: tests/test_alloc.py
+    def fits(self, packet: bytearray, size: int) -> bool:  # hot:
         """Return whether a frame belongs to the session that is offered but not begun."""
         return self._theirs != 0 and not crc16(packet, 0, size, self._candidate)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The counters of one link, the same whatever carries it.
+"""Counters: of one link, the same whatever carries it, and the base that limpets' share.
 
 Rules: counting never raises and never allocates; a counter stops just below 2**30 instead of
 wrapping. What is counted here has been dealt with; nobody has to act on it.
@@ -10,7 +10,16 @@ from .port import const
 _MAX = const(0x3FFFFFFF)
 
 
-class Stats:
+class Counters:
+    """Attributes that count."""
+
+    def count(self, name: str, more: int = 1) -> None:  # hot:
+        """Add to the counter `name`."""
+        value = getattr(self, name)
+        setattr(self, name, value + more if value < _MAX - more else _MAX)
+
+
+class Stats(Counters):
     """One link's counters, by name."""
 
     rx_bytes: int  # bytes that the driver has read
@@ -34,12 +43,6 @@ class Stats:
     def __init__(self) -> None:
         for name in NAMES:
             setattr(self, name, 0)
-
-    def count(self, name: str) -> None:  # hot: tests/test_alloc.py
-        """Add one to the counter `name`."""
-        n = getattr(self, name)
-        if n < _MAX:
-            setattr(self, name, n + 1)
 
 
 NAMES = (

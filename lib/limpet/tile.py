@@ -50,7 +50,7 @@ class Neighbour:
         self._events[(self._first + self._count) & (_EVENTS - 1)] = event
         self._count += 1
 
-    def take(self, out: bytearray) -> int:  # hot: tests/test_alloc.py
+    def take(self, out: bytearray) -> int:  # hot:
         """Put the next Tile Event Packet into out; return its size, 0 if there is none."""
         if not self._count:
             return 0

@@ -26,7 +26,7 @@ _BACKOFF_MAX = const(4)  # doublings
 _BITS_END = const(12)  # a null packet's bits: bytes 4..11
 
 
-def quiet(then: int, now_ms: int, delay_ms: int) -> bool:  # hot: tests/test_alloc.py
+def quiet(then: int, now_ms: int, delay_ms: int) -> bool:  # hot:
     """Return whether more than four ack delays have passed since `then`."""
     then = ticks_diff(now_ms, then)
     return then < 0 or then > delay_ms << 2
@@ -65,13 +65,13 @@ class Sender:
         self._timed_at = now_ms  # when the timer last ran out
         self._new_at = ticks_add(now_ms, MS_MAX)  # when the last new frame went: never
 
-    def free(self) -> int:  # hot: tests/test_alloc.py
+    def free(self) -> int:  # hot:
         """Return the slot for the next new packet, -1 while the window is full."""
         if (self.next - self.base) & 255 < self._limit:
             return self.next & self._mask
         return -1
 
-    def add(self, i: int, size: int, now_ms: int) -> None:  # hot: tests/test_alloc.py
+    def add(self, i: int, size: int, now_ms: int) -> None:  # hot:
         """Take the packet of `size` bytes in the free slot `i`."""
         self._flags[i] = _QUIET if quiet(self._new_at, now_ms, self._delay) else 0
         self._new_at = now_ms
@@ -79,7 +79,7 @@ class Sender:
         self.buffers[i][2] = self.next
         self.next = (self.next + 1) & 255
 
-    def again(self) -> int:  # hot: tests/test_alloc.py
+    def again(self) -> int:  # hot:
         """Return the slot of the oldest frame that waits to be sent again, -1 if none does."""
         if not self.lost:
             return -1
@@ -92,7 +92,7 @@ class Sender:
         self._stats.count("tx_retransmit")
         return i
 
-    def sent(self, i: int, now_ms: int) -> None:  # hot: tests/test_alloc.py
+    def sent(self, i: int, now_ms: int) -> None:  # hot:
         """Note that slot `i` was handed to the wire."""
         self._count = (self._count + 1) & 0xFFFF
         self._order[i] = self._count
@@ -102,7 +102,7 @@ class Sender:
             self._sure[i] = self._count
         self._sent[i] = now_ms
 
-    def acked(  # hot: tests/test_alloc.py
+    def acked(  # hot:
         self, packet: bytearray, at: int, end: int, now_ms: int
     ) -> None:
         """Take the ack in packet[at]: all before it came, and what the bits in [at+2:end] say."""
@@ -120,7 +120,7 @@ class Sender:
             self._measure(now_ms)
             self._find_lost()
 
-    def _advance(self, ack: int) -> bool:  # hot: tests/test_alloc.py
+    def _advance(self, ack: int) -> bool:  # hot:
         if (ack - self.base) & 255 > (self.next - self.base) & 255:
             return False  # older than what is known already
         while self.base != ack:
@@ -128,14 +128,14 @@ class Sender:
             self.base = (self.base + 1) & 255
         return True
 
-    def _pick(self, bits: int, seq: int) -> None:  # hot: tests/test_alloc.py
+    def _pick(self, bits: int, seq: int) -> None:  # hot:
         while bits:
             if bits & 1 and (seq - self.base) & 255 < (self.next - self.base) & 255:
                 self._confirm(seq & self._mask)
             bits >>= 1
             seq += 1
 
-    def _confirm(self, i: int) -> None:  # hot: tests/test_alloc.py
+    def _confirm(self, i: int) -> None:  # hot:
         flags = self._flags[i]
         if flags & _ACKED:
             return
@@ -146,7 +146,7 @@ class Sender:
         if self._newest < 0 or (self._sure[i] - self._sure[self._newest]) & 0xFFFF < 0x8000:
             self._newest = i
 
-    def _measure(self, now_ms: int) -> None:  # hot: tests/test_alloc.py
+    def _measure(self, now_ms: int) -> None:  # hot:
         if self._flags[self._newest] & _REPEATED:
             return
         trip = min(ticks_diff(now_ms, self._sent[self._newest]), self._ceiling)
@@ -158,7 +158,7 @@ class Sender:
             self._trip += trip
             self._spread += abs(trip) - (self._spread >> 2)
 
-    def _find_lost(self) -> None:  # hot: tests/test_alloc.py
+    def _find_lost(self) -> None:  # hot:
         # What was last sent before the newest confirmed transmission will not come any more.
         seq = self.base
         while seq != self.next:
@@ -169,7 +169,7 @@ class Sender:
                     self._flags[i] |= _LOST
                     self.lost += 1
 
-    def expire(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def expire(self, now_ms: int) -> int:  # hot:
         """Run the oldest frame's timer; return ms to its end, 0 = something is to be resent."""
         if self.lost:
             return 0
@@ -194,7 +194,7 @@ class Sender:
         self._stats.count("tx_timeout")
         return 0
 
-    def _since(self, i: int, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def _since(self, i: int, now_ms: int) -> int:  # hot:
         # A timer that just ran out for another frame starts this one's anew.
         i = ticks_diff(now_ms, self._sent[i])
         now_ms = ticks_diff(now_ms, self._timed_at)
@@ -225,7 +225,7 @@ class Receiver:
         self._due = now_ms  # when these want one
         self._came = ticks_add(now_ms, MS_MAX)  # when the last frame came: never
 
-    def accept(  # hot: tests/test_alloc.py
+    def accept(  # hot:
         self, packet: bytearray, size: int, now_ms: int
     ) -> bool:
         """Return True if the packet is the next in order: handle it, then what kept() has."""
@@ -252,13 +252,13 @@ class Receiver:
         self.expected = (self.expected + 1) & 255
         return True
 
-    def _keep(self, packet: bytearray, size: int) -> None:  # hot: tests/test_alloc.py
+    def _keep(self, packet: bytearray, size: int) -> None:  # hot:
         i = packet[2] & self._mask
         copy(self._kept[i], 0, packet, 0, size)
         self._sizes[i] = size
         self.stashed += 1
 
-    def kept(self) -> int:  # hot: tests/test_alloc.py
+    def kept(self) -> int:  # hot:
         """Return the size of the packet that is in order now, in `packet`; 0 = none."""
         i = self.expected & self._mask
         size = self._sizes[i]
@@ -269,13 +269,13 @@ class Receiver:
             self.expected = (self.expected + 1) & 255
         return size
 
-    def ack_in(self, now_ms: int) -> int:  # hot: tests/test_alloc.py
+    def ack_in(self, now_ms: int) -> int:  # hot:
         """Return ms until an ack is due; 0 or less = now, MS_MAX = none is."""
         if self.urgent:
             return 0
         return ticks_diff(self._due, now_ms) if self._pending else MS_MAX
 
-    def bitmap(self, out: bytearray, at: int) -> int:  # hot: tests/test_alloc.py
+    def bitmap(self, out: bytearray, at: int) -> int:  # hot:
         """Write which frames after the next one are here into out[at:]; return their end."""
         k = self._mask
         end = at + (k + 7 >> 3)
@@ -290,7 +290,7 @@ class Receiver:
             end -= 1
         return end
 
-    def told(self) -> None:  # hot: tests/test_alloc.py
+    def told(self) -> None:  # hot:
         """Note that the peer has been told all there is."""
         self._pending = 0  # frames since the last ack
         self.urgent = False  # an ack is wanted now

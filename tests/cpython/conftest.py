@@ -10,6 +10,7 @@ import tty
 import pytest
 
 from limpet.port import Waiter, ticks_ms
+from limpet.stats import Stats
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
 
@@ -44,17 +45,13 @@ class Pty:
             os.close(self._open.pop())
 
 
-class FakeStats:
-    rx_bytes = tx_bytes = device_lost = 0
-
-
 class FakeLink:
     """Sends what it is told to and keeps what it hears."""
 
     wire_size = 300
 
     def __init__(self):
-        self.stats = FakeStats()
+        self.stats = Stats()
         self.frames = []
         self.fed = b""
 

@@ -5,7 +5,7 @@ Rules: nothing allocates; every intermediate number stays a small int of a 32-bi
 """
 
 
-def copy(target, ti: int, source, si: int, count: int) -> None:  # hot: tests/test_alloc.py
+def copy(target, ti: int, source, si: int, count: int) -> None:  # hot:
     """Copy source[si:si+count] over target[ti:ti+count]; both must have that many. May overlap."""
     if ti > si:
         while count > 0:
@@ -19,7 +19,7 @@ def copy(target, ti: int, source, si: int, count: int) -> None:  # hot: tests/te
             count -= 1
 
 
-def crc16(buf, start: int, end: int, seed: int) -> int:  # hot: tests/test_alloc.py
+def crc16(buf, start: int, end: int, seed: int) -> int:  # hot:
     """Return the CRC-16 (polynomial 0x1021, high bit first, no final xor) of buf[start:end]."""
     while start < end:
         # The eight steps of a byte at once: so few terms need no table.
@@ -30,7 +30,7 @@ def crc16(buf, start: int, end: int, seed: int) -> int:  # hot: tests/test_alloc
     return seed
 
 
-def cobs_encode(target, ti: int, source, count: int) -> int:  # hot: tests/test_alloc.py
+def cobs_encode(target, ti: int, source, count: int) -> int:  # hot:
     """Encode source[0:count] into `target` from `ti` on and end it with the delimiter 0x00.
 
     target: not `source`, with room for count + count // 254 + 2 bytes.
@@ -55,7 +55,7 @@ def cobs_encode(target, ti: int, source, count: int) -> int:  # hot: tests/test_
     return out + 1 - ti
 
 
-def cobs_decode(buf, count: int) -> int:  # hot: tests/test_alloc.py
+def cobs_decode(buf, count: int) -> int:  # hot:
     """Decode buf[0:count], which holds no delimiter, in place.
 
     Returns the decoded size, or -1 if it is no legal COBS (buf[0:count] is then spoilt).

@@ -9,7 +9,7 @@ import micropython
 
 
 @micropython.viper
-def copy(target, ti: int, source, si: int, count: int):  # hot: tests/test_alloc.py
+def copy(target, ti: int, source, si: int, count: int):  # hot:
     """Copy source[si:si+count] over target[ti:ti+count]; both must have that many. May overlap."""
     t = ptr8(target)  # noqa: F821
     s = ptr8(source)  # noqa: F821
@@ -23,7 +23,7 @@ def copy(target, ti: int, source, si: int, count: int):  # hot: tests/test_alloc
 
 
 @micropython.viper
-def crc16(buf, start: int, end: int, seed: int) -> int:  # hot: tests/test_alloc.py
+def crc16(buf, start: int, end: int, seed: int) -> int:  # hot:
     """Return the CRC-16 (polynomial 0x1021, high bit first, no final xor) of buf[start:end]."""
     p = ptr8(buf)  # noqa: F821
     while start < end:
@@ -36,7 +36,7 @@ def crc16(buf, start: int, end: int, seed: int) -> int:  # hot: tests/test_alloc
 
 
 @micropython.viper
-def cobs_encode(target, ti: int, source, count: int) -> int:  # hot: tests/test_alloc.py
+def cobs_encode(target, ti: int, source, count: int) -> int:  # hot:
     """Encode source[0:count] into `target` from `ti` on and end it with the delimiter 0x00.
 
     target: not `source`, with room for count + count // 254 + 2 bytes.
@@ -64,7 +64,7 @@ def cobs_encode(target, ti: int, source, count: int) -> int:  # hot: tests/test_
 
 
 @micropython.viper
-def cobs_decode(buf, count: int) -> int:  # hot: tests/test_alloc.py
+def cobs_decode(buf, count: int) -> int:  # hot:
     """Decode buf[0:count], which holds no delimiter, in place.
 
     Returns the decoded size, or -1 if it is no legal COBS (buf[0:count] is then spoilt).

@@ -16,7 +16,7 @@ _MASK = const(0x3FFFFFFF)
 _MACHINE_ID_FILE = "/etc/machine-id"
 
 
-def ticks_ms() -> int:  # hot: tests/test_alloc.py
+def ticks_ms() -> int:  # hot:
     """Return a monotonic time in ms, 0..2**30-1, that wraps."""
     return time.ticks_ms() & _MASK
 

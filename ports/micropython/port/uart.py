@@ -111,7 +111,7 @@ class _TTY:
         self.file.close()
         raise e
 
-    def queued(self):  # hot: tests/test_alloc.py
+    def queued(self):  # hot:
         if self._ioctl(self.fd, _TIOCOUTQ, self._queued) < 0:
             return 0
         return self._queued[0] | self._queued[1] << 8

@@ -26,7 +26,7 @@ class _Flag(io.IOBase):
     def __init__(self):
         self.is_set = False
 
-    def ioctl(self, request, arg):  # hot: tests/test_alloc.py
+    def ioctl(self, request, arg):  # hot:
         if request != _MP_STREAM_POLL:
             return -_EINVAL  # no file number either: 0 would be that of the standard input
         return arg & select.POLLIN if self.is_set else 0
@@ -87,15 +87,15 @@ class Waiter:
     def disown(self) -> None:
         """End own()."""
 
-    def owned(self) -> bool:  # hot: tests/test_alloc.py
+    def owned(self) -> bool:  # hot:
         """Return True: there is one thread."""
         return True
 
-    def wake(self) -> None:  # hot: tests/test_alloc.py
+    def wake(self) -> None:  # hot:
         """End the sleep at hand, or the next one. From any thread, task or interrupt."""
         self._flag.is_set = True
 
-    def wait(self, timeout_ms, writing) -> bool:  # hot: tests/test_alloc.py
+    def wait(self, timeout_ms, writing) -> bool:  # hot:
         """Sleep until a stream is readable, wake() was called or `timeout_ms` passed.
 
         timeout_ms: None = no limit.
@@ -114,7 +114,7 @@ class Waiter:
                     timeout_ms = _TICK_MS
         return self._sleep(poll, timeout_ms)
 
-    def _blocked(self, start) -> int:  # hot: tests/test_alloc.py
+    def _blocked(self, start) -> int:  # hot:
         """Return the index of the first stream from `start` on that waits for room, or -1."""
         streams = self._streams
         for index in range(start, len(streams)):
@@ -122,7 +122,7 @@ class Waiter:
                 return index
         return -1
 
-    def _sleep(self, poll, timeout_ms) -> bool:  # hot: tests/test_alloc.py
+    def _sleep(self, poll, timeout_ms) -> bool:  # hot:
         ready = False
         for _ in poll.ipoll(timeout_ms):
             ready = True
