@@ -111,8 +111,8 @@ class Scene:
         self.cursor.put_varint(0)
         self.far.receive(self.buf, 4, self.cursor.i + 65)
 
-    def reply(self):
-        self.request(self.ask)
+    def reply(self, deadline_ms=None):
+        self.request(self.ask, deadline_ms)
         self.there()
         self.ok(self.replier.take(self.asked))
         self.ok(self.replier.reply(self.asked, DATA, 16))
@@ -121,13 +121,7 @@ class Scene:
         self.read(2, "$.A.B")
 
     def reply_in_time(self):
-        self.request(self.ask, 1000)
-        self.there()
-        self.ok(self.replier.take(self.asked))
-        self.ok(self.replier.reply(self.asked, DATA, 16))
-        self.back()
-        self.replier.release()
-        self.read(2, "$.A.B")
+        self.reply(1000)
 
     def reply_late(self):
         # The asker's deadline passes, then the reply comes.

@@ -136,3 +136,19 @@ class AskingCase(unittest.TestCase):
     def ends(self, ks=None):
         """Return how requests ended: (name, number) of what their asker got."""
         return [(m.name, m.in_reply_to) for m in read(ks or self.asker)]
+
+
+class ThreeCase(unittest.TestCase):
+    """A bus with three Ksocks and the Name $.A; closed clean after each test."""
+
+    SIZES = {}
+
+    def setUp(self):
+        self.bus = make_bus(**self.SIZES)
+        self.a = self.bus.ksock()
+        self.b = self.bus.ksock()
+        self.c = self.bus.ksock()
+        self.name = self.bus.name("$.A")
+
+    def tearDown(self):
+        closed_clean(self, self.bus)

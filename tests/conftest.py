@@ -6,6 +6,7 @@ first of them; where it was not, `limpet` is the editable install.
 """
 
 from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
 import stage
 from layout import BUILD
@@ -13,6 +14,7 @@ from layout import BUILD
 if (BUILD / "cpython" / "limpet").is_dir():
     stage.stage("cpython")
 
+set_hypothesis_home_dir(BUILD / "hypothesis")
 # The same examples in every run, and no verdict that depends on how busy the machine is.
 settings.register_profile("limpet", deadline=None, derandomize=True, database=None)
 settings.load_profile("limpet")

@@ -4,27 +4,13 @@
 import unittest
 from array import array
 
-from buses import closed_clean, data, gaps, hot_take, make_bus, names, read
+from buses import ThreeCase, data, gaps, hot_take, names, read
 from limpet import Closed, MessageView, TooLarge
 from limpet.errors import EAGAIN, EBADF, EINVAL, EMSGSIZE
 from limpet.message import ANNOUNCEMENT
 
 
-class Case(unittest.TestCase):
-    SIZES = {}
-
-    def setUp(self):
-        self.bus = make_bus(**self.SIZES)
-        self.a = self.bus.ksock()
-        self.b = self.bus.ksock()
-        self.c = self.bus.ksock()
-        self.name = self.bus.name("$.A")
-
-    def tearDown(self):
-        closed_clean(self, self.bus)
-
-
-class TestDelivery(Case):
+class TestDelivery(ThreeCase):
     def test_everybody_hears_the_same_order(self):
         """All listeners see what they share in the same order, whoever sent it."""
         for ks in (self.a, self.b):
@@ -115,7 +101,7 @@ class TestDelivery(Case):
         read(self.a)
 
 
-class TestNumbers(Case):
+class TestNumbers(ThreeCase):
     def test_each_send_has_the_next_number(self):
         """Numbers begin at 1 and go up by one for each message of the bus."""
         sent = [ks.announce("$.A") for ks in (self.a, self.b, self.c, self.a)]
@@ -132,7 +118,7 @@ class TestNumbers(Case):
         self.assertEqual(self.a.hot.last_serial, before + 1)
 
 
-class TestSize(Case):
+class TestSize(ThreeCase):
     SIZES = {"slot_size": 8}
 
     def test_limit_and_one_past(self):
@@ -167,7 +153,7 @@ class TestSize(Case):
         self.assertRaises(TooLarge, self.c.announce, "$.A", "\xe9\xe9\xe9\xe9x")
 
 
-class TestView(Case):
+class TestView(ThreeCase):
     def test_a_view_without_data_is_still_a_message(self):
         """`if view` is about the view, len(view) about the data."""
         view = MessageView()
@@ -178,7 +164,7 @@ class TestView(Case):
         self.assertEqual(len(view), 0)
 
 
-class TestHot(Case):
+class TestHot(ThreeCase):
     def test_size_and_offset(self):
         """`size` bytes from `offset` on are sent."""
         self.a.bind("$.A")
@@ -259,7 +245,7 @@ class TestHot(Case):
         self.assertTrue(self.b.hot.take(MessageView()) < 0)
 
 
-class TestFullListener(Case):
+class TestFullListener(ThreeCase):
     SIZES = {"queue_size": 3}
 
     def test_others_are_not_touched(self):
@@ -344,7 +330,7 @@ class TestFullListener(Case):
         self.assertEqual(names(self.a), ["$.A"] * (50 - expected))
 
 
-class TestOnce(Case):
+class TestOnce(ThreeCase):
     def test_one_copy_for_several_bindings(self):
         """A queue that wants messages once gets one copy, and none if it is asked to reply."""
         self.a.hot.queue.once = True

@@ -3,23 +3,13 @@
 
 import unittest
 
-from buses import Clock, closed_clean, data, gaps, hot_take, make_bus, read
+from buses import Clock, ThreeCase, closed_clean, data, gaps, hot_take, make_bus, read
 from limpet import NoReplyRoom, NoSlot
 from limpet.errors import EADDRNOTAVAIL, EBUSY, ENOBUFS, ENOLCK, EPIPE
 
 
-class Case(unittest.TestCase):
+class Case(ThreeCase):
     SIZES = {"slot_count": 6, "queue_size": 16}
-
-    def setUp(self):
-        self.bus = make_bus(**self.SIZES)
-        self.a = self.bus.ksock()
-        self.b = self.bus.ksock()
-        self.c = self.bus.ksock()
-        self.name = self.bus.name("$.A")
-
-    def tearDown(self):
-        closed_clean(self, self.bus)
 
     def announce(self, first, after, name="$.A"):
         for i in range(first, after):
