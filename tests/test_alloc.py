@@ -15,12 +15,13 @@ if "/" in __file__:
 import unittest
 
 import alloc_bus
+import alloc_layout
 import alloc_limpet
 import alloc_link
 import alloc_transport
 from costs import cost
 
-SOURCES = (alloc_bus, alloc_link, alloc_limpet, alloc_transport)
+SOURCES = (alloc_bus, alloc_layout, alloc_link, alloc_limpet, alloc_transport)
 
 HOT = (
     "answers.Answers._at",
@@ -76,6 +77,12 @@ HOT = (
     "inbox.Inbox._unsign",
     "inbox.Inbox.receive",
     "ksock.Ksock.dispatch",
+    "layout.Layout.fits",
+    "layout._Bool.get",
+    "layout._Bool.set",
+    "layout._Bytes.set",
+    "layout._Int.get",
+    "layout._Int.set",
     "limpet.Limpet.fill",
     "limpet.Limpet.poll",
     "limpet.Limpet.ready",
