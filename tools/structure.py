@@ -181,7 +181,8 @@ def _bad_node(one: Source, node: ast.AST) -> str:
     if isinstance(node, ast.Name) and node.id in _ABSENT_NAMES:
         return f"names {node.id}, which MicroPython does not have"
     if isinstance(node, ast.Call):
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "cast":
+        # One without a format is no memoryview's.
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "cast" and node.args:
             return "casts a memoryview, which MicroPython cannot"
         if isinstance(node.func, ast.Name) and node.func.id in ("print", "open", "input"):
             if area in ("lib", "transport"):
