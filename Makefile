@@ -14,11 +14,12 @@ BIN := build/venv/bin
 RUN := $(BIN)/python
 DEMO := PYTHONPATH=build/cpython LIMPET_VM32=$(CURDIR)/build/vm32/micropython \
 	LIMPET_VM64=$(CURDIR)/build/vm64/micropython $(RUN) examples/demo/run.py
+BENCH := PYTHONPATH=build/cpython:tests:tools $(RUN) -m bench
 
 # Steps use the same two processors and the demo measures time: one after the other.
 .NOTPARALLEL:
-.PHONY: help stage venv vm test test-cpython test-micropython readme lint types compile alloc size demo demos \
-	flash package.json dist clean
+.PHONY: help stage venv vm test test-cpython test-micropython readme lint types compile alloc size bench bench-quick \
+	demo demos flash package.json dist clean
 
 help:
 	@echo "make demo              a host and a board talk, on this machine (DEMO_SECONDS= DEMO_LOSS= DEMO_RESET=1 DEMO_VM=)"
@@ -29,6 +30,7 @@ help:
 	@echo "make lint types        format, style, spelling, structure; mypy"
 	@echo "make compile           mpy-cross over everything that runs on MicroPython"
 	@echo "make alloc size        no allocation in hot calls; bytes of .mpy and RAM"
+	@echo "make bench             times beside those of other buses, into docs/performance.md (BENCH_ROUNDS=)"
 	@echo "make flash             BOARD= PORT= put the library and the board's program on a board (DRY=1: only say what)"
 	@echo "make package.json dist what mip installs from; sdist, wheel, zip for boards"
 	@echo "make stage venv vm     the parts of the set-up, made by the targets that need them"
@@ -43,7 +45,7 @@ venv:
 vm:
 	$(PYTHON) tools/fetch_micropython.py --vm32 "$(MICROPYTHON32)" --vm64 "$(MICROPYTHON)"
 
-test: lint types compile alloc size test-cpython test-micropython readme demos
+test: lint types compile alloc size test-cpython test-micropython readme demos bench-quick
 	@echo "test: all passed"
 
 test-cpython: venv stage
@@ -76,6 +78,13 @@ alloc: venv vm stage
 
 size: venv vm
 	$(RUN) tools/size.py
+
+bench: venv vm stage
+	$(BENCH)
+
+# Once and briefly, so that it goes on working: no figure of it means anything.
+bench-quick: venv vm stage
+	$(BENCH) --quick
 
 demo: venv vm stage
 	$(DEMO)

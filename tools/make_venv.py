@@ -54,7 +54,8 @@ def main() -> None:
         print("venv: build/venv is up to date")
         return
     print(f"venv: making build/venv with {sys.executable} {sys.version.split()[0]}", flush=True)
-    command = [*pip(), "install", "--quiet", "--disable-pip-version-check", "-e", ".[test,dev]"]
+    options = ["--quiet", "--disable-pip-version-check"]
+    command = [*pip(), "install", *options, "-e", ".[test,dev,bench]"]
     print("venv:", " ".join(command), flush=True)
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise Trouble("pip could not install the packages that pyproject.toml names; see above.")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""What `make bench` leaves behind: the tables in docs/performance.md, and one for the terminal.
+
+Rules: only what stands between the two markers of the document is written by this program, and
+there must be one of each. A target that is missed is told, and is no error.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from rich.table import Table
+
+from layout import Trouble
+
+from .figures import FIGURES, Figure, Samples, middle, ratio, times
+
+BEGIN = "<!-- bench: begin -->"
+END = "<!-- bench: end -->"
+_HEAD = ("what", "ours", "beside", "theirs", "ratio", "middle half", "target")
+
+
+def within(figure: Figure, value: float) -> bool:
+    """Tell whether a ratio keeps to its target, as it is shown."""
+    return figure.target is None or round(value, 2) <= figure.target
+
+
+def row(figure: Figure, rounds: list[tuple[float, float]]) -> list[str]:
+    """Return the cells of one line."""
+    ours, peer = times(figure, rounds)
+    value = ratio(figure, rounds)
+    low, high = middle(rounds)
+    target = "" if figure.target is None else f"{figure.target:.2f}"
+    if not within(figure, value):
+        target += " missed"
+    return [
+        figure.what,
+        f"{ours:.2f}",
+        figure.peer,
+        f"{peer:.2f}",
+        f"{value:.2f}",
+        f"{low:.2f}-{high:.2f}",
+        target,
+    ]
+
+
+def groups() -> dict[str, list[Figure]]:
+    """Return the figures by the table that they are in, in order."""
+    found: dict[str, list[Figure]] = {}
+    for figure in FIGURES:
+        found.setdefault(figure.group, []).append(figure)
+    return found
+
+
+def machine() -> str:
+    """Return what Python and processor this is."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    return f"CPython {platform.python_version()} on {name}, {os.cpu_count()} CPUs"
+
+
+def markdown(samples: Samples, told: str) -> str:
+    """Return the tables of the document; `told` says on what they were measured."""
+    lines = [told]
+    for group, figures in groups().items():
+        lines += ["", f"**{group}**", "", "| " + " | ".join(_HEAD) + " |"]
+        lines.append("|---|--:|---|--:|--:|--:|--:|")
+        lines += ["| " + " | ".join(row(f, samples[f.key])) + " |" for f in figures]
+    return "\n".join(lines)
+
+
+def fill(text: str, tables: str) -> str:
+    """Return the document with the tables between its markers."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise Trouble(f"the document needs one line {BEGIN} and one line {END} after it.")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
+
+
+def terminal(samples: Samples) -> Table:
+    """Return the table for people in front of the machine."""
+    table = Table(box=None, pad_edge=False, title="microseconds, and ours / theirs")
+    for i, head in enumerate(("figure", "ours", "theirs", "ratio", "target", "")):
+        table.add_column(head, justify="right" if i else "left", no_wrap=True)
+    for figure in FIGURES:
+        _, ours, _, peer, value, _, target = row(figure, samples[figure.key])
+        target, _, missed = target.partition(" ")
+        style = "yellow" if missed else None
+        table.add_row(figure.key, ours, peer, value, target, missed, style=style)
+    return table

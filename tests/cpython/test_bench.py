@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: MIT
+"""The benchmarks measure what they say: ratios, turns, sums that a broken bus cannot reach."""
+
+import ast
+import gc
+import json
+import sys
+
+import pytest
+
+import layout
+from bench import __main__ as program
+from bench import bus, bus_ours, bus_peers, bus_vm, figures, measure, report
+from bench.measure import BURST, BURST_SUM, PAYLOADS, Pair
+
+KEYS = {
+    "bus.announce_1_1.vs_pyzmq",
+    "bus.announce_1_10.vs_pyzmq",
+    "bus.by_name_1_1.vs_pyzmq",
+    "bus.comfortable_1_1.vs_pyzmq",
+    "bus.request_1.vs_pyzmq",
+    "bus.call_async_1.vs_event",
+    "bus.announce_1_1.vs_pybusline",
+    "bus.announce_1_1.vs_blinker",
+    "bus.announce_1_1.vs_pypubsub",
+    "bus.announce_bindings_1000.vs_10",
+    "bus.micropython.announce_1_1.vs_deque",
+    "bus.micropython.announce_1_10.vs_deque",
+    "bus.micropython.heap_8m.vs_128k",
+}
+SAMPLES = {key: [(1.0, 2.0), (6.0, 2.0), (2.0, 1.0)] for key in KEYS}
+
+
+class FakeWork:
+    """A work that reads what it should, and writes down when it was called."""
+
+    readers = 1
+
+    def __init__(self, name, calls, wrong=0, unread=0):
+        self.name, self.calls, self.wrong, self.unread = name, calls, wrong, unread
+
+    def __call__(self, count):
+        self.calls.append((self.name, count, gc.isenabled()))
+        return count // BURST * BURST_SUM + self.wrong
+
+    def left(self):
+        return self.unread
+
+    def close(self):
+        self.calls.append((self.name, "closed"))
+
+
+def ticking():
+    """Return a clock that goes on by one second at each look."""
+    now = [0]
+
+    def clock():
+        now[0] += 1
+        return now[0]
+
+    return clock
+
+
+def figure(key):
+    return next(f for f in figures.FIGURES if f.key == key)
+
+
+def test_a_figure_is_the_median_of_the_ratios_of_the_rounds():
+    rounds = [(1.0, 2.0), (6.0, 2.0), (2.0, 1.0)]
+    assert figures.ratio(figure("bus.request_1.vs_pyzmq"), rounds) == 2.0
+    assert figures.times(figure("bus.request_1.vs_pyzmq"), rounds) == (2.0, 2.0)
+    assert figures.middle(rounds) == (1.25, 2.5)
+    assert figures.middle(rounds[:1]) == (0.5, 0.5)
+
+
+def test_the_heap_is_judged_by_the_fastest_rounds():
+    rounds = [(3.0, 2.0), (6.0, 1.0), (4.0, 5.0)]
+    heap = figure("bus.micropython.heap_8m.vs_128k")
+    assert figures.ratio(heap, rounds) == 3.0
+    assert figures.times(heap, rounds) == (3.0, 1.0)
+    assert bus.heap_rounds(9, quick=False) >= 15
+    assert bus.heap_rounds(40, quick=False) == 40
+    assert bus.heap_rounds(1, quick=True) == 1
+
+
+def test_the_json_has_every_key_and_is_flat():
+    found = json.loads(json.dumps(figures.flat(SAMPLES)))
+    assert {key for key in found if ".vs_" in key} == KEYS
+    assert all(isinstance(value, float) for value in found.values())
+    assert found["bus.announce_1_1.vs_pyzmq"] == 2.0
+    assert found["bus.announce_1_1.us"] == 2.0
+    assert found["bus.announce_1_1.blinker_us"] == 2.0
+    assert found["bus.micropython.heap_8m.128k_us"] == 1.0
+
+
+def test_our_time_is_that_beside_the_first_peer():
+    samples = {**SAMPLES, "bus.announce_1_1.vs_pypubsub": [(9.0, 9.0)]}
+    assert figures.flat(samples)["bus.announce_1_1.us"] == 2.0
+
+
+def test_pairs_are_measured_by_turns_without_the_collector():
+    calls = []
+    pairs = [
+        Pair(key, FakeWork(key + "1", calls), FakeWork(key + "2", calls), 128, 192)
+        for key in ("a", "b")
+    ]
+    rounds = []
+    samples = measure.run(pairs, 2, lambda: rounds.append(len(calls)), ticking())
+    turn = [("a1", 128, False), ("a2", 192, False), ("b1", 128, False), ("b2", 192, False)]
+    assert calls[4:] == turn + turn
+    assert rounds == [8, 12]
+    assert samples["a"] == [(1e6 / 128, 1e6 / 192)] * 2
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [({"wrong": -1}, "not what was sent"), ({"unread": 3}, "3 messages were left")],
+)
+def test_a_work_that_went_wrong_is_not_measured(fault, said):
+    bad = FakeWork("bad", [], **fault)
+    with pytest.raises(layout.Trouble, match=said):
+        measure.timed(bad, 64, "bad", ticking())
+    assert gc.isenabled()
+
+
+def test_the_sum_shows_each_message_that_is_missing():
+    """Whoever reads on without a message sees the first byte of the last one again."""
+    firsts = [data[0] for data in PAYLOADS]
+    assert len(set(firsts)) == BURST and {len(data) for data in PAYLOADS} == {32}
+    for lost in range(BURST):
+        heard = firsts[:lost] + firsts[lost + 1 :]
+        assert sum(heard) + heard[-1] != BURST_SUM
+
+
+@pytest.mark.parametrize(
+    "name", ["Announce", "ByName", "Comfortable", "Request", "Call"], ids=lambda n: n
+)
+def test_our_works_do_what_they_are_measured_for(name):
+    work = getattr(bus_ours, name)()
+    try:
+        assert work(2 * BURST) == 2 * BURST_SUM * work.readers
+        assert work.left() == 0
+    finally:
+        work.close()
+
+
+def test_a_bus_that_loses_a_message_is_found_out():
+    work = bus_ours.Announce(2)
+    hot = work.sender.hot
+    announce = hot.announce
+    hot.announce = lambda name, data: data is PAYLOADS[7] or announce(name, data)
+    with pytest.raises(layout.Trouble, match="not what was sent"):
+        measure.timed(work, BURST, "lossy", ticking())
+    hot.announce = announce
+    while work.left():
+        pass
+    hot.announce(work.name, b"one too many")
+    assert work.left() == 2
+    work.close()
+
+
+def test_other_names_are_bound_where_they_are_counted():
+    work = bus_ours.Announce(1, 1000)
+    assert len(work.bus.ksocks) == 102
+    work.close()
+
+
+def test_a_missing_peer_is_told():
+    with pytest.raises(layout.Trouble, match=r"blinker does not import.*make bench"):
+        bus_peers.need("no_such_module", "blinker")
+    assert set(bus_peers.versions()) == set(bus_peers.PEERS)
+
+
+def test_every_figure_is_measured_somewhere():
+    made = bus.pairs(quick=True)
+    try:
+        keys = [pair.key for pair in made]
+        samples = measure.run(made, 1)
+    finally:
+        bus.close(made)
+    keys += [*bus_vm._KEYS.values(), bus_vm._HEAP_KEY]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == KEYS == {f.key for f in figures.FIGURES}
+    assert all(ours > 0 and peer > 0 for [(ours, peer)] in samples.values())
+
+
+def test_micropython_has_the_same_messages():
+    path = layout.ROOT / "tests/bench/bus_micropython.py"
+    names = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper():
+            exec(ast.unparse(node), names)
+    assert (names["BURST"], names["PAYLOADS"]) == (BURST, PAYLOADS)
+    assert names["BURST_SUM"] == BURST_SUM
+    assert names["NAME"] == bus_ours.NAME == bus_peers._NAME
+
+
+@pytest.fixture
+def fake_vm(tmp_path, monkeypatch):
+    """Have bus_vm run a script instead of the VM."""
+
+    def become(script):
+        path = tmp_path / "vm"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(bus_vm.vms, "vm", lambda bits: path)
+        return tmp_path
+
+    return become
+
+
+def test_what_the_vm_prints_is_read(fake_vm):
+    folder = fake_vm('test "$5" = announce && echo "1 4.5 0.5"; echo "10 20 1"')
+    samples = bus_vm.announce(folder, 1, quick=True)
+    assert samples[bus_vm._KEYS["1"]] == [(4.5, 0.5)]
+    assert samples[bus_vm._KEYS["10"]] == [(20.0, 1.0)]
+
+
+def test_heaps_are_measured_by_turns(fake_vm):
+    folder = fake_vm('echo "$2" >> "$0.log"; echo 3; test "$2" = heapsize=8m && echo 2 || echo 4')
+    rounds = []
+    assert bus_vm.heap(folder, 2, True, lambda: rounds.append(1)) == {
+        bus_vm._HEAP_KEY: [(2.0, 3.0), (2.0, 3.0)]
+    }
+    asked = (folder / "vm.log").read_text().split()
+    assert asked == ["heapsize=8m", "heapsize=128k"] * 2
+    assert len(rounds) == 2
+
+
+def test_a_vm_that_fails_is_told(fake_vm):
+    folder = fake_vm("echo MemoryError: no room >&2; exit 1")
+    with pytest.raises(layout.Trouble, match="heap of 1m: MemoryError: no room"):
+        bus_vm.announce(folder, 1, quick=True)
+    folder = fake_vm('echo "1 4.5 0.5"')
+    with pytest.raises(layout.Trouble, match="0 rounds were measured, not 1"):
+        bus_vm.announce(folder, 1, quick=True)
+
+
+def test_the_tables_go_between_the_markers():
+    tables = report.markdown(SAMPLES, "Measured with care.")
+    text = f"# Before\n{report.BEGIN}\nold\n{report.END}\nAfter\n"
+    once = report.fill(text, tables)
+    assert once.startswith(f"# Before\n{report.BEGIN}\n\nMeasured with care.\n")
+    assert once.endswith(f" |\n\n{report.END}\nAfter\n")
+    assert "old" not in once
+    assert report.fill(once, tables) == once
+    rows = [line for line in tables.splitlines() if line.startswith("| ")]
+    assert len(rows) == len(KEYS) + len(report.groups())
+    assert {line.count("|") for line in rows} == {8}
+    asked = "| request, read, reply, read; one thread | 2.00 | pyzmq DEALER/ROUTER | 2.00 | 2.00 |"
+    assert asked + " 1.25-2.50 | 0.35 missed |" in rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", report.BEGIN, report.END + report.BEGIN, report.BEGIN * 2 + report.END],
+    ids=["none", "no end", "wrong order", "twice"],
+)
+def test_a_document_without_its_markers_is_refused(text):
+    with pytest.raises(layout.Trouble, match="the document needs"):
+        report.fill(text, "tables")
+
+
+def test_the_document_has_its_markers():
+    report.fill(program._DOCUMENT.read_text(encoding="utf-8"), "tables")
+
+
+def test_a_target_is_met_as_it_is_shown():
+    request = figure("bus.request_1.vs_pyzmq")
+    assert report.within(request, 0.354)
+    assert not report.within(request, 0.356)
+    assert report.within(request._replace(target=None), 99.0)
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """Run the program without measuring: returns (the file names written, what was asked for)."""
+    asked = []
+
+    def run(rounds, quick):
+        asked.append((rounds, quick))
+        return SAMPLES
+
+    document = tmp_path / "performance.md"
+    document.write_text(f"{report.BEGIN}\n{report.END}\n")
+    for name, value in (("BUILD", tmp_path), ("ROOT", tmp_path), ("_DOCUMENT", document)):
+        monkeypatch.setattr(program, name, value)
+    monkeypatch.setattr(program, "run", run)
+    monkeypatch.setattr(program, "told", lambda rounds, cpu: f"{rounds} rounds.")
+    monkeypatch.setattr(program.measure, "pin", lambda: None)
+    monkeypatch.delenv("BENCH_ROUNDS", raising=False)
+
+    def start(*args):
+        monkeypatch.setattr(sys, "argv", ["bench", *args])
+        program.main()
+        changed = ["document"] if "rounds." in document.read_text() else []
+        return asked, changed + [path.name for path in tmp_path.glob("*.json")]
+
+    return start
+
+
+def test_a_quick_run_writes_nothing(measured, capsys):
+    assert measured("--quick") == ([(1, True)], [])
+    assert "13 figures" in capsys.readouterr().out
+
+
+def test_a_full_run_writes_both(measured, capsys):
+    asked, written = measured("--json")
+    assert asked == [(25, False)] and written == ["document", "bench.json"]
+    assert json.loads(capsys.readouterr().out) == figures.flat(SAMPLES)
+
+
+def test_few_rounds_leave_the_document_alone(measured, monkeypatch, capsys):
+    monkeypatch.setenv("BENCH_ROUNDS", "8")
+    assert measured() == ([(8, False)], ["bench.json"])
+    assert "bus.announce_1_1.vs_pyzmq" in capsys.readouterr().out
+    monkeypatch.setenv("BENCH_ROUNDS", "many")
+    with pytest.raises(layout.Trouble, match="'many'"):
+        measured()
