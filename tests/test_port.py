@@ -12,6 +12,7 @@ from limpet.ticks import ticks_diff
 from limpet.transport.uart import UARTDriver
 
 NAMES = (
+    "KBUS",
     "NAME",
     "Waiter",
     "cobs_decode",
@@ -45,6 +46,14 @@ class TestNames(unittest.TestCase):
 
     def test_const(self):
         self.assertEqual(port.const(5), 5)
+
+    def test_kbus(self):
+        """Sizes that a Bus takes, with room for the least message of KBUS; an OSError."""
+        sizes = port.KBUS.SIZES
+        self.assertTrue(sizes["slot_size"] >= 100 and sizes["slot_size"] % 4 == 0)
+        self.assertTrue(sizes["queue_size"] == 100)
+        self.assertIsInstance(port.KBUS.not_writable(), OSError)
+        self.assertIn("File not open for writing", str(port.KBUS.not_writable()))
 
 
 class TestValues(unittest.TestCase):

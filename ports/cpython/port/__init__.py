@@ -5,11 +5,13 @@ Rule: the names are the table in ports/README.md, the same on every platform and
 """
 
 from .codec import cobs_decode, cobs_encode, crc16
+from .kbus import KBUS
 from .system import NAME, const, copy, entropy, print_exception, ticks_ms, unique_id
 from .uart import open_uart
 from .waiter import Waiter
 
 __all__ = [
+    "KBUS",
     "NAME",
     "Waiter",
     "cobs_decode",

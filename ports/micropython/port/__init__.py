@@ -4,6 +4,7 @@
 Rule: the names are the table in ports/README.md, the same on every platform and nothing else.
 """
 
+from .kbus import KBUS
 from .system import NAME, const, entropy, print_exception, ticks_ms, unique_id
 from .uart import open_uart
 from .waiter import Waiter
@@ -14,6 +15,7 @@ except (ImportError, SyntaxError, ValueError):  # no viper here, or .mpy files o
     from .codec_plain import cobs_decode, cobs_encode, copy, crc16
 
 __all__ = (
+    "KBUS",
     "NAME",
     "Waiter",
     "cobs_decode",
