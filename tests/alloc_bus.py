@@ -6,6 +6,7 @@ Rule: a call leaves the bus as it found it, so that it can be made any number of
 
 from limpet import Bus, MessageView
 from limpet.rand import Random
+from limpet.send import ALL_OR_FAIL, ALL_OR_WAIT, STAGED, URGENT
 from limpet.ticks import ticks_add, ticks_diff
 
 DATA = bytes(range(32))
@@ -33,6 +34,16 @@ class Scene:
         self.q = bus.name("$.Q")
         self.full = bus.name("$.Full")
         self.nobody = bus.name("$.Nobody")
+        bus.bind(self.other, "$.A.Both", False)
+        self.both = bus.name("$.A.Both")
+        self.doubled = bus.ksock().hot
+        bus.bind(self.doubled, "$.Double", False)
+        bus.bind(self.doubled, "$.Double", False)
+        self.double = bus.name("$.Double")
+        self.each = [bus.ksock().hot for _ in range(8)]
+        for i in range(8):
+            bus.bind(self.each[i], "$.Each%d" % i, False)
+        self.names = [bus.name("$.Each%d" % i) for i in range(8)]
         bus.poll(self.now_ms)
 
     def ok(self, result):
@@ -57,8 +68,10 @@ class Scene:
         view = self.view
         assert view.kind == 0 and view.name == "$.A.B" and not view.wants_reply
         assert view.id_net == 0 and view.id_serial > 0 and view.sender_net == 0
-        assert view.sender == self.asker.queue.id and view.flags == 0 and view.missed == 0
+        assert view.sender == self.asker.id and view.flags == 0 and view.missed == 0
         assert view.reply_serial == 0 and view.cookie == 0
+        assert view.to == 0 and view.user == 0 and view.carry is None
+        assert view.in_reply_to_net == 0 and view.in_reply_to_serial == 0
         self.drain(self.listener)
 
     def announce_to_nobody(self):
@@ -125,8 +138,8 @@ class Scene:
 
     def request(self):
         self.asker.cookie = 77
-        self.ok(self.asker.request(self.q, DATA, 32, 0, 500))
-        self.asker.cookie = 0
+        self.ok(self.asker.request(self.q, DATA, 32, STAGED, 500))
+        self.asker.unstage()
         self.ok(self.replier.take(self.asked))
         self.ok(self.replier.reply(self.asked, DATA, 8))
         self.ok(self.asker.take(self.view))
@@ -164,20 +177,125 @@ class Scene:
 
     def wrap(self):
         # The numbers of a bus begin anew and step over that of a request that is out.
-        answers = self.bus.answers
-        answers._serial = 0
+        pool = self.bus.pool
+        pool.serial = 0
         self.ok(self.asker.request(self.q, DATA, 8))
-        answers._serial = answers._serial_stop = 0x3FFFFFFF
+        pool.serial = pool.serial_stop = 0x3FFFFFFF
         self.ok(self.asker.announce(self.nobody, DATA, 8))
-        assert self.asker.last_serial == 2, self.asker.last_serial
+        assert pool.serial == 2, pool.serial
         self.answer()
 
     def out_of_turn(self):
         self.ok(self.asker.announce(self.a, DATA, 8))
         self.ok(self.asker.announce(self.a, DATA, 9))
+        self.listener.settle()
         self.ok(self.listener.take_at(1, self.view))
         assert self.view.size == 9
         self.listener.release()
+        self.drain(self.listener)
+
+    def short_ways(self):
+        # No size, no flags: what finds its room goes the short way.
+        for _ in range(3):
+            self.ok(self.asker.announce(self.a, DATA))
+            self.ok(self.listener.take(self.view))
+        for _ in range(2):
+            self.ok(self.asker.announce(self.a, DATA))
+        self.ok(self.listener.take(self.view))
+        self.ok(self.asker.request(self.q, DATA))
+        self.ok(self.replier.take(self.asked))
+        self.ok(self.replier.reply(self.asked, DATA))
+        self.ok(self.asker.take(self.view))
+        self.drain(self.asker)
+        self.drain(self.listener)
+        self.drain(self.replier)
+
+    def two_listeners(self):
+        # A log with two readers: one falls behind, is full, leaves, and comes back.
+        for _ in range(6):
+            self.ok(self.asker.announce(self.both, DATA))
+            self.ok(self.listener.take(self.view))
+        self.drain(self.other)
+        for _ in range(4):
+            self.ok(self.asker.announce(self.both, DATA))
+            self.drain(self.other)
+        self.drain(self.listener)
+
+    def urgent(self):
+        for _ in range(2):
+            self.ok(self.asker.announce(self.a, DATA))
+        self.ok(self.asker.announce(self.a, DATA, 5, URGENT))
+        self.ok(self.listener.take(self.view))
+        assert self.view.size == 5
+        self.drain(self.listener)
+
+    def twice(self):
+        # A Ksock that listens twice gets two copies, or one when it wants each message once.
+        self.ok(self.asker.announce(self.double, DATA))
+        self.drain(self.doubled)
+        self.doubled.once = True
+        self.ok(self.asker.announce(self.double, DATA))
+        self.ok(self.doubled.take(self.view))
+        self.refused(self.doubled.take(self.view))
+        self.doubled.once = False
+
+    def all_or_fail(self):
+        self.ok(self.asker.announce(self.heard, DATA, 4, ALL_OR_FAIL))
+        self.refused(self.asker.announce(self.heard, DATA, 4, ALL_OR_FAIL))
+        self.drain(self.other)
+
+    def all_or_wait(self):
+        self.ok(self.asker.announce(self.heard, DATA, 4, ALL_OR_WAIT))
+        self.refused(self.asker.announce(self.heard, DATA, 4, ALL_OR_WAIT))
+        self.refused(self.asker.retry())
+        assert not self.asker.poll_pending()
+        self.drain(self.other)
+        self.ok(self.asker.retry())
+        self.refused(self.asker.announce(self.heard, DATA, 4, ALL_OR_WAIT))
+        self.asker.discard()
+        self.drain(self.other)
+        self.ok(self.asker.request(self.full, DATA, 4, ALL_OR_WAIT))
+        self.refused(self.asker.request(self.full, DATA, 4, ALL_OR_WAIT, 5))
+        self.sleep(5)  # overdue
+        self.refused(self.asker.request(self.full, DATA, 4, ALL_OR_WAIT))
+        self.asker.discard()
+        self.refused(self.asker.request(self.full, DATA, 4, ALL_OR_WAIT))
+        self.asker.pending.to = 999
+        self.ok(self.other.take(self.asked))
+        self.ok(self.other.reply(self.asked, DATA))
+        assert self.asker.poll_pending()  # ends in a status: that is another Ksock
+        self.drain(self.asker)
+        self.drain(self.other)
+
+    def staged(self):
+        self.asker.user = 5
+        self.asker.net = 7
+        self.asker.serial = 9
+        self.ok(self.asker.announce(self.a, DATA, 8, STAGED))
+        self.asker.unstage()
+        self.ok(self.listener.take(self.view))
+        assert self.view.user == 5 and self.view.id_net == 7 and self.view.id_serial == 9
+        self.drain(self.listener)
+
+    def many_logs(self):
+        # More logs hold a slot than there are slots: they are taken back.
+        for name in self.names:
+            self.asker.announce(name, DATA)
+            self.drain_each()
+        self.bus.pool.free_count()
+
+    def drain_each(self):
+        for hot in self.each:
+            self.drain(hot)
+            assert hot.unread() == 0
+
+    def a_long_log(self):
+        # The numbers of a log begin anew.
+        self.a.log.end = self.a.log.first.seq = self.listener.cursor.seq = 0x10000001
+        self.a.log.limit = 0
+        self.ok(self.asker.announce(self.a, DATA))
+        self.ok(self.asker.announce(self.a, DATA))
+        assert self.a.log.end < 3
         self.drain(self.listener)
 
 
@@ -200,5 +318,14 @@ def calls():
         ("poll", scene.poll),
         ("numbers wrap", scene.wrap),
         ("take out of turn", scene.out_of_turn),
+        ("the short ways", scene.short_ways),
+        ("a log with two readers", scene.two_listeners),
+        ("urgent", scene.urgent),
+        ("a Ksock that listens twice", scene.twice),
+        ("ALL_OR_FAIL", scene.all_or_fail),
+        ("ALL_OR_WAIT", scene.all_or_wait),
+        ("staged fields", scene.staged),
+        ("many logs", scene.many_logs),
+        ("a log's numbers begin anew", scene.a_long_log),
         ("random numbers", lambda: random.below(1000) + random.below(5)),
     ]

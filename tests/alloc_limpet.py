@@ -234,7 +234,7 @@ class Scene:
 
     def contexts(self):
         table = self.near.outbox.contexts
-        context = table.find(self.heard, self.asker.queue.id)
+        context = table.find(self.heard, self.asker.id)
         assert context is not None and table.find(self.heard, 999) is None
         assert self.far.inbox.contexts.name(200) is None
         assert self.far.inbox.contexts.sender(200) == 0

@@ -6,9 +6,10 @@ just below its wrap. A side can lose its power (reset): its bus is gone without 
 the line stays. A turn that is due again and again at the same time is a fault, and raises.
 """
 
+from buses import parked
 from limpet import Bus
 from limpet.link import UP
-from limpet.message import MessageView
+from limpet.view import MessageView
 from limpet.rand import Random
 from limpet.ticks import ticks_add
 from limpet.transport.loopback import LoopbackDriver, loopback
@@ -153,14 +154,14 @@ class Pair:
             pins = [n.text for n in bus.bindings._names.values() if n.pins or n.contexts]
             tickets = [t for t in limpet.outbox.tickets if t.used or t.answer is not None]
             for what, value in (
-                ("slots", bus.pool.count - bus.pool.free_count),
-                ("requests", bus.answers.count),
+                ("slots", bus.pool.count - bus.pool.free_count()),
+                ("requests", len(parked(bus))),
                 ("deadlines", bus.answers.timed_count),
                 ("names", pins),
                 ("tags", tickets),
-                ("places", limpet.hot.queue.reserved),
-                ("entries", limpet.hot.queue.count),
-                ("bindings", [b.text for b in bus.bindings.all]),
+                ("places", limpet.hot.reserved),
+                ("entries", limpet.hot.count),
+                ("bindings", [b.text for b in bus.bindings.all()]),
             ):
                 if value:
                     found.append("side %d: %s %r" % (side, what, value))
@@ -195,7 +196,7 @@ class Reader:
     def answer(self, serial):
         """Return the only answer to `serial` as (name or "reply", data), "" if none came."""
         self.read()
-        found = [m for m in self.messages if m.in_reply_to == serial and m.binding is None]
+        found = [m for m in self.messages if m.in_reply_to == serial]
         if len(found) > 1:
             raise AssertionError("request %d ended %d times" % (serial, len(found)))
         if not found:

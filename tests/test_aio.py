@@ -4,7 +4,7 @@
 import asyncio
 import unittest
 
-from buses import Tracebacks, closed_clean, make_bus
+from buses import Tracebacks, closed_clean, make_bus, parked
 from limpet import LATER, BusError, NoReplier, NoReply, NotExpected, WouldDeadlock
 from limpet.port import ticks_ms
 from limpet.ticks import ticks_diff
@@ -209,11 +209,11 @@ class TestCall(Case):
     def test_a_call_that_is_given_up(self):
         """A cancelled call leaves nothing: no place kept, no slot, no answer for who reads."""
         self.a.bind("$.A", True)
-        queue = self.b.sync.hot.queue
+        queue = self.b.sync.hot
 
         async def give_up(answered):
             task = asyncio.create_task(self.b.call("$.A", b"", None))
-            while self.a.sync.hot.queue.count == 0:
+            while self.a.sync.hot.unread() == 0:
                 await asyncio.sleep(0)
             request = self.a.sync.next()
             if answered:
@@ -232,7 +232,7 @@ class TestCall(Case):
         self.assertEqual(self.run_all(give_up(True)), [(0, 0)])
         self.assertEqual(self.b.sync.calls, [])
         self.assertIsNone(self.b.sync.next())
-        self.assertEqual(self.bus.answers.count, 0)
+        self.assertEqual(parked(self.bus), [])
 
     def test_the_ksock_closes(self):
         """A call whose own Ksock closes ends."""

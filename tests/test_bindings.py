@@ -40,7 +40,7 @@ class Case(unittest.TestCase):
     def asked(self, name):
         """Send a request and return the Ksock that got it."""
         self.c.request(name)
-        got = [ks for ks in (self.a, self.b, self.c) if ks.hot.queue.count]
+        got = [ks for ks in (self.a, self.b, self.c) if ks.hot.count]
         self.assertEqual(len(got), 1)
         got[0].reply(got[0].next())
         self.c.next()
@@ -126,7 +126,7 @@ class TestWhichReplier(Case):
         self.a.bind("$.A.B", True)
         self.b.bind("$.A.*", True)
         self.c.request("$.A.B")
-        self.assertEqual(self.b.hot.queue.count, 0)
+        self.assertEqual(self.b.hot.count, 0)
         self.assertTrue(self.a.next().wants_reply)
 
     def test_a_proxy_yields(self):
@@ -140,7 +140,7 @@ class TestWhichReplier(Case):
                 self.bus.bind(self.b.hot, "$.A", True, True)
             self.assertIs(self.asked("$.A"), self.a)
             name = self.bus.name("$.A")
-            self.assertIs(name.local_replier.queue, self.a.hot.queue)
+            self.assertIs(name.local_replier.hot, self.a.hot)
             self.a.unbind("$.A", True)
             self.assertIs(self.asked("$.A"), self.b)
             self.assertIsNone(name.local_replier)
@@ -151,7 +151,7 @@ class TestWhichReplier(Case):
         self.bus.bind(self.b.hot, "$.A.B", True, True)
         self.a.bind("$.A.*", True)
         self.assertIs(self.asked("$.A.B"), self.b)
-        self.assertIs(self.bus.name("$.A.B").local_replier.queue, self.a.hot.queue)
+        self.assertIs(self.bus.name("$.A.B").local_replier.hot, self.a.hot)
 
 
 class TestOneReplierPerName(Case):
@@ -196,7 +196,7 @@ class TestUnbind(Case):
             with self.assertRaises(NotBound) as caught:
                 ks.unbind(name, replier)
             self.assertEqual(caught.exception.errno, EINVAL)
-        self.assertEqual(len(self.bus.bindings.all), 2)
+        self.assertEqual(len(self.bus.bindings.all()), 2)
 
     def test_just_the_messages_of_that_binding(self):
         """Copies that another binding brought stay, also those of the same message."""
@@ -352,8 +352,13 @@ class TestTables(unittest.TestCase):
             self.assertRaises(ValueError, make_bus, slot_size=bad)
             self.assertRaises(ValueError, make_bus, queue_size=bad)
             self.assertRaises(ValueError, make_bus().ksock, bad)
-        self.assertRaises(ValueError, make_bus, slot_size=65536)
-        self.assertEqual(make_bus(slot_count=1, slot_size=65535).pool.size, 65535)
+        for what in ("slot_count", "slot_size", "queue_size", "name_count", "event_count"):
+            for bad in (-1, 1 << 28):
+                with self.assertRaises(ValueError) as caught:
+                    make_bus(**{what: bad})
+                self.assertIn(what, str(caught.exception))
+        self.assertRaises(ValueError, make_bus, slot_count=3, slot_count_max=2)
+        self.assertEqual(make_bus(slot_count=1, slot_size=65636).pool.size, 65636)
 
 
 class TestNode(unittest.TestCase):
@@ -419,7 +424,7 @@ class TestClosed(unittest.TestCase):
         with make_bus() as bus:
             with bus.ksock() as ks:
                 ks.bind("$.A")
-            self.assertEqual(bus.bindings.all, [])
+            self.assertEqual(bus.bindings.all(), [])
             ks = bus.ksock()
         self.assertTrue(ks.hot.closed)
         closed_clean(self, bus)
@@ -427,14 +432,13 @@ class TestClosed(unittest.TestCase):
 
 class TestRemoveTwice(unittest.TestCase):
     def test_a_binding_that_is_gone(self):
-        """The table refuses what it does not have."""
+        """The bus refuses what it does not have."""
         bus = make_bus()
         ks = bus.ksock()
-        binding = Binding("$.A", ks.hot.queue, False, False)
-        self.assertEqual(bus.bindings.remove(binding), -EINVAL)
-        self.assertEqual(bus.bindings.add(binding), 0)
-        self.assertEqual(bus.bindings.remove(binding), 0)
-        self.assertEqual(bus.bindings.remove(binding), -EINVAL)
+        self.assertEqual(bus.unbind(ks.hot, "$.A", False), -EINVAL)
+        self.assertEqual(bus.bind(ks.hot, "$.A", False), 0)
+        self.assertEqual(bus.unbind(ks.hot, "$.A", False), 0)
+        self.assertEqual(bus.unbind(ks.hot, "$.A", False), -EINVAL)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 import unittest
 
 from buses import (
+    parked,
     SERIAL_MAX,
     AskingCase,
     Clock,
@@ -110,8 +111,8 @@ class TestDeadline(AskingCase):
             self.assertRaises(kind, self.asker.request, "$.A", b"", bad)
             self.assertRaises(kind, self.asker.call, "$.A", b"", bad)
             self.assertEqual(self.asker.hot.request(name, b"", 0, 0, bad), -EINVAL)
-        self.assertEqual(self.bus.pool.free_count, self.bus.pool.count)
-        self.assertEqual(self.asker.hot.queue.reserved, 0)
+        self.assertEqual(self.bus.pool.free_count(), self.bus.pool.count)
+        self.assertEqual(self.asker.hot.reserved, 0)
         self.clock.go(1)
 
     def test_only_the_overdue_one_is_withdrawn(self):
@@ -189,7 +190,7 @@ class TestClose(AskingCase):
         clock.go(10)
         self.assertEqual(len(read(self.replier)), 1)
         clock.go(10)
-        self.assertEqual(self.bus.answers.count, 0)
+        self.assertEqual(parked(self.bus), [])
 
     def test_both(self):
         """Whoever closes first, everything comes back."""
@@ -206,8 +207,8 @@ class TestClose(AskingCase):
                     pair[1].reply(request)
                 pair[first].close()
                 pair[second].close()
-                self.assertEqual(bus.pool.free_count, bus.pool.count)
-                self.assertEqual(bus.answers.count, 0)
+                self.assertEqual(bus.pool.free_count(), bus.pool.count)
+                self.assertEqual(parked(bus), [])
                 closed_clean(self, bus)
 
     def test_statuses_reach_their_asker_only(self):
@@ -232,8 +233,8 @@ class TestAnswersAlwaysFit(unittest.TestCase):
         requests = [replier.next() for _ in range(2)]
         for _ in range(20):
             dead.announce("$.B", b"noise")
-        self.assertEqual(bus.pool.free_count, 0)
-        self.assertEqual(asker.hot.queue.room(), 0)
+        self.assertEqual(bus.pool.free_count(), 0)
+        self.assertEqual(asker.hot.room(), 0)
         replier.reply(requests[0], b"r")
         replier.close()
         got = [m for m in read(asker) if m.in_reply_to]
@@ -271,7 +272,7 @@ class TestNumbersWrap(unittest.TestCase):
 
     def test_skips_zero(self):
         """After 2**30-1 comes 1."""
-        self.bus.answers._serial = SERIAL_MAX - 2
+        self.bus.pool.serial = SERIAL_MAX - 2
         self.assertEqual(self.numbers(4), [SERIAL_MAX - 1, SERIAL_MAX, 1, 2])
 
     def test_skips_those_that_are_out(self):
@@ -281,34 +282,34 @@ class TestNumbersWrap(unittest.TestCase):
             self.asker.request("$.A")  # 3, 4, 5
         self.numbers(1)
         self.asker.request("$.A")  # 7
-        self.bus.answers._serial = SERIAL_MAX - 1
+        self.bus.pool.serial = SERIAL_MAX - 1
         self.assertEqual(self.numbers(6), [SERIAL_MAX, 1, 2, 6, 8, 9])
 
     def test_the_first_and_the_last_are_out(self):
         """Also when they lie on both sides of the wrap."""
         self.asker.request("$.A")  # 1
-        self.bus.answers._serial = SERIAL_MAX - 2
+        self.bus.pool.serial = SERIAL_MAX - 2
         sent = [self.asker.request("$.A") for _ in range(2)]
         self.assertEqual(sent, [SERIAL_MAX - 1, SERIAL_MAX])
         self.assertEqual(self.numbers(2), [2, 3])
-        self.bus.answers._serial = SERIAL_MAX - 3
+        self.bus.pool.serial = SERIAL_MAX - 3
         self.assertEqual(self.numbers(3), [SERIAL_MAX - 2, 2, 3])
 
     def test_free_once_it_has_ended(self):
         """A number that was out may be given after its request has ended."""
         for _ in range(2):
             self.asker.request("$.A")  # 1, 2
-        self.bus.answers._serial = SERIAL_MAX - 1
+        self.bus.pool.serial = SERIAL_MAX - 1
         self.assertEqual(self.numbers(1), [SERIAL_MAX])
         self.replier.reply(self.replier.next(), b"")
         self.assertEqual(self.asker.next().in_reply_to, 1)
         self.assertEqual(self.numbers(2), [4, 5])  # past 2, which is out, and the reply's 3
-        self.bus.answers._serial = SERIAL_MAX
+        self.bus.pool.serial = SERIAL_MAX
         self.assertEqual(self.numbers(2), [1, 3])
 
     def test_requests_across_the_wrap_end_each_once(self):
         """Replies find their requests on both sides of the wrap."""
-        self.bus.answers._serial = SERIAL_MAX - 5
+        self.bus.pool.serial = SERIAL_MAX - 5
         sent = [self.asker.request("$.A", b"%d" % i) for i in range(10)]
         self.assertEqual(len(set(sent)), 10)
         self.assertTrue(0 < min(sent) and max(sent) <= SERIAL_MAX)

@@ -173,7 +173,7 @@ class TestLinkDeath(Case):
         self.far.read()
         data = [d for _, _, d in self.far.heard]
         self.assertEqual(data, [b"read"])  # the link took back what was unread
-        self.assertIn("$.Far", [b.text for b in self.pair.buses[0].bindings.all])
+        self.assertIn("$.Far", [b.text for b in self.pair.buses[0].bindings.all()])
         self.works()
 
     def test_the_far_side_does_not_run_what_it_can_take_back(self):
@@ -201,7 +201,7 @@ class TestLinkDeath(Case):
         with self.assertRaises(OSError) as raised:
             self.ask()
         self.assertEqual(raised.exception.errno, 99)
-        self.assertEqual(self.pair.buses[0].bindings.all, [])
+        self.assertEqual(self.pair.buses[0].bindings.all(), [])
         self.pair.cut(False)
         self.pair.connect()
         self.works()
@@ -213,7 +213,7 @@ class TestLinkDeath(Case):
         self.far.ks.bind("$.New", True)
         self.pair.cut(False)
         self.pair.connect()
-        names = [b.text for b in self.pair.buses[0].bindings.all]
+        names = [b.text for b in self.pair.buses[0].bindings.all()]
         self.assertEqual(names, ["$.New"])
         self.far.ks.bind("$.Far", True)
         self.pair.run(30)

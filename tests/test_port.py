@@ -15,6 +15,7 @@ NAMES = (
     "KBUS",
     "NAME",
     "Waiter",
+    "buffer",
     "cobs_decode",
     "cobs_encode",
     "const",
@@ -23,6 +24,7 @@ NAMES = (
     "entropy",
     "open_uart",
     "print_exception",
+    "store",
     "ticks_ms",
     "unique_id",
 )

@@ -28,7 +28,7 @@ class TestTheOldestGo(Case):
         """As many messages as there are slots are kept; nothing is dropped before that."""
         self.a.bind("$.A")
         self.announce(0, 6)
-        self.assertEqual((self.bus.pool.free_count, self.bus.pool.dropped), (0, 0))
+        self.assertEqual((self.bus.pool.free_count(), self.bus.pool.dropped), (0, 0))
         self.assertEqual(gaps(self.a), [(0, b"%d" % i) for i in range(6)])
 
     def test_each_listener_is_told(self):
@@ -111,7 +111,7 @@ class TestTheOldestGo(Case):
                 seen[i] += message.missed
                 self.assertEqual(message.data, b"%d" % seen[i])
                 seen[i] += 1
-            self.assertEqual(seen[i] + ks.hot.queue.missed_next, sent)
+            self.assertEqual(seen[i] + ks.hot.missed_next, sent)
 
 
 class TestADeadListener(Case):
@@ -172,7 +172,7 @@ class TestHeld(Case):
         self.a.bind("$.A", True)
         self.b.bind("$.B")
         before = [self.c.request("$.A") for _ in range(3)][-1]
-        self.assertEqual(self.bus.pool.free_count, 0)
+        self.assertEqual(self.bus.pool.free_count(), 0)
         self.assertEqual(self.c.hot.announce(self.bus.name("$.B"), b""), -ENOBUFS)
         with self.assertRaises(NoSlot) as caught:
             self.c.announce("$.B")
@@ -192,7 +192,7 @@ class TestHeld(Case):
             self.c.request("$.A")
         self.c.announce("$.B", b"x")
         view = hot_take(self.b)
-        self.assertEqual(self.bus.pool.free_count, 1)
+        self.assertEqual(self.bus.pool.free_count(), 1)
         self.assertEqual(self.c.hot.request(self.name, b""), -ENOLCK)
         self.b.hot.release()
         self.assertEqual(view.size, 1)
@@ -219,13 +219,13 @@ class TestHeld(Case):
         hot_take(self.a)
         view = hot_take(self.b)
         self.a.hot.release()
-        self.assertEqual(self.bus.pool.free_count, 5)
+        self.assertEqual(self.bus.pool.free_count(), 5)
         self.a.unbind("$.A")
         self.announce(1, 20)
         self.assertEqual(view[0], ord("0"))
         self.b.hot.release()
         self.assertEqual(len(read(self.b)), 5)
-        self.assertEqual(self.bus.pool.free_count, 6)
+        self.assertEqual(self.bus.pool.free_count(), 6)
 
     def test_once_it_is_read_it_is_not_held(self):
         """A listener's copy of a request may go once the replier has taken and left it."""
@@ -360,8 +360,7 @@ class TestNoLeak(unittest.TestCase):
             for request in read(a):
                 a.reply(request)
             self.assertEqual(len(read(b)), 2)
-            self.assertEqual(bus.pool.free_count, 4)
-        self.assertEqual(bus.pool.free_count_min, 0)
+            self.assertEqual(bus.pool.free_count(), 4)
         closed_clean(self, bus)
 
 

@@ -29,12 +29,13 @@ from .errors import (
 )
 
 # isort: split
-from . import bindings, frame, link, message, outbox  # noqa: F401
+from . import bindings, core, frame, link, message, outbox, view  # noqa: F401
 
 # isort: split
 from .bus import Bus
 from .ksock import LATER, Ksock
-from .message import Message, MessageView
+from .message import Message
+from .view import MessageView
 
 __version__ = "0.1.0"
 

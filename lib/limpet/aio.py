@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .bus import Bus
-    from .hot import Data
+    from .send import Data
 
 
 async def serve(bus: "Bus") -> None:
@@ -96,7 +96,7 @@ class AsyncKsock:
         self.request = ksock.request
         self.reply = ksock.reply
         self.close = ksock.close
-        ksock.hot.queue.watch = ksock.bus.waiter
+        ksock.hot.set_watch(ksock.bus.waiter)
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Message | None":
         """Return the next message.
@@ -118,7 +118,7 @@ class AsyncKsock:
         ks = self.sync
         ks.bus.runner.check_may_wait()
         serial = ks.begin_call(name, data, deadline_ms, to)
-        queue = ks.hot.queue
+        queue = ks.hot
         try:
             await wait(ks.bus, lambda: queue.find_answer(serial) >= 0 or ks.hot.closed, None)
             return ks.take_answer(serial, name)

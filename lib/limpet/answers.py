@@ -2,93 +2,55 @@
 """The requests that are out, each with the slot that its answer will use: why every request ends
 once.
 
-Rules: everything that begins or ends a request is in this file. Sending parks a slot, keeps a
-place in the asker's queue and enters the table; reply() and end() are the only ways out, each
-takes the slot from the table and puts it, with what it now says, into that place. Neither can fail
-for want of room. A parked slot knows its asker, and the Ksock that holds the request: `request` is
-the request's slot while it lies unread in the holder's queue, None once the holder has read it.
+Rules: sending parks a slot and keeps a place in the asker's queue; reply() here, the short way in
+Hot.reply and end() are the only ways out, each makes a message of the parked slot and puts it into
+that place. None can fail for want of room. A parked slot knows its asker, and the Ksock that holds
+the request: `pair` is the request's slot while it lies unread in the holder's queue, None once the
+holder has read it. While a send waits for room (send.py) it has neither asker nor holder.
 """
 
 from . import status
-from .errors import EADDRNOTAVAIL
 from .port import const, copy
-from .slots import REPLY, STATUS, Pool, Slot
+from .slots import PARKED, REPLY, STATUS, Slot
 from .ticks import MS_MAX, ticks_add, ticks_diff
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from .bindings import Binding, Name
+    from .hot import Hot
+    from .pool import Pool
     from .port import Waiter
-    from .queue import Queue
+
+_EADDRNOTAVAIL = const(99)
 
 
 class Answers:
-    """Table of the outstanding requests of one bus; as many as it has slots at the most."""
+    """The outstanding requests of one bus. What looks through them costs O(slots)."""
 
-    def __init__(self, pool: Pool) -> None:
-        self.count = 0
-        self.timed_count = 0
+    def __init__(self, pool: "Pool") -> None:
+        self.timed_count = 0  # requests with a deadline
         self.now_ms = 0  # time of the last poll
         self.watch: Waiter | None = None  # to be woken when something falls due earlier
         self.late = 0  # replies that came after their request had ended
         self._pool = pool
-        self._table: list[Slot | None] = [None] * pool.count
         self._due = 0  # not later than the first deadline
-        self._serial = 0
-        self._serial_stop = 0x3FFFFFFF  # number at which _renumber() has to look
 
-    # Numbers of messages
+    def park(self, request: Slot, cookie: int, deadline_ms: "int | None") -> None:  # hot:
+        """Reserve the slot for the answer to a request just filled; one was found free before.
 
-    def next_serial(self) -> int:  # hot:
-        """Return the next number of this bus: 1..2**30-1, never one of a request that is out."""
-        if self._serial >= self._serial_stop:
-            self._renumber()
-        self._serial += 1
-        return self._serial
-
-    def _renumber(self) -> None:  # hot:
-        # After a wrap the numbers of old requests may lie ahead: step over them, stop before the
-        # next.
-        if self._serial >= 0x3FFFFFFF:
-            self._serial = 0
-        while self._is_out(self._serial + 1):
-            self._serial = self._serial + 1 if self._serial + 1 < 0x3FFFFFFF else 0
-        stop = 0x3FFFFFFF
-        for i in range(self.count):
-            slot = self._at(i)
-            if slot.reply_net == 0 and self._serial < slot.reply_serial <= stop:
-                stop = slot.reply_serial - 1
-        self._serial_stop = stop
-
-    def _is_out(self, serial: int) -> bool:  # hot:
-        for i in range(self.count):
-            if self._at(i).reply_serial == serial and self._at(i).reply_net == 0:
-                return True
-        return False
-
-    # A request's life
-
-    def park(self, request: Slot, asker: "Queue", holder: "Queue") -> Slot:  # hot:
-        """Reserve the answer to a request just filled; two slots were found free before."""
+        deadline_ms: the request ends by itself that long (0..MS_MAX) after the last poll.
+        """
         answer = self._pool.get()
-        request.answer = answer
-        answer.request = request
-        answer.asker = asker
-        answer.holder = holder
+        request.pair = answer
+        answer.kind = PARKED
+        answer.pair = request
         answer.name = request.name
-        request.name.pins += 1
         answer.reply_net = request.net
         answer.reply_serial = request.serial
-        answer.to = asker.id
-        answer.timed = False
-        answer.index = self.count
-        self._table[self.count] = answer
-        self.count += 1
-        asker.reserved += 1
-        return answer
-
-    def set_deadline(self, answer: Slot, deadline_ms: int) -> None:  # hot:
-        """Let the request end by itself `deadline_ms` (0..MS_MAX) after the last poll."""
-        answer.timed = True
+        answer.to = request.sender
+        answer.cookie = cookie
+        if deadline_ms is None:
+            return
         answer.deadline = ticks_add(self.now_ms, deadline_ms)
         self.timed_count += 1
         if self.timed_count == 1 or ticks_diff(answer.deadline, self._due) < 0:
@@ -96,29 +58,19 @@ class Answers:
             if self.watch is not None:
                 self.watch.wake()
 
-    def read(self, request: Slot) -> "Slot | None":  # hot:
-        """Note that the holder has taken the request; return the parked answer."""
-        answer = request.answer
-        request.answer = None
-        if answer is not None:
-            answer.request = None
-            # From now on `order` tells which was read last.
-            self._pool.stamp(answer)
-        return answer
-
-    def reply(self, answer: Slot) -> int:  # hot:
+    def reply(self, answer: Slot, name: "Name") -> int:  # hot:
         """End a request with the reply that its parked slot now holds.
 
         Returns 0 or -EADDRNOTAVAIL.
         """
         asker = answer.asker
-        name = answer.name
         self._leave(answer)
+        answer.kind = REPLY
+        answer.name = name
         if asker is None:
             self._pool.let_go(answer)
-            return -EADDRNOTAVAIL
-        answer.kind = REPLY
-        self._pool.stamp(answer)  # listeners' copies of it are as old as this send
+            return -_EADDRNOTAVAIL
+        name.look()
         asker.reserved -= 1
         asker.push(answer, None)
         name.offer(answer)
@@ -140,33 +92,31 @@ class Answers:
         asker = answer.asker
         holder = answer.holder
         self._leave(answer)
+        answer.kind = STATUS
+        answer.name = status.name_of(code, errno)
+        answer.flags = status.SYNTHETIC
+        answer.user = code | errno << 8  # limpets read it here
+        answer.sender = holder.id if holder is not None else 0
+        answer.net = 0
+        answer.serial = self._pool.next_serial()
         if asker is not None:
-            answer.kind = STATUS
-            answer.name = status.name_of(code, errno)
-            answer.flags = status.SYNTHETIC
-            answer.user = code | errno << 8  # limpets read it here
-            answer.net = answer.sender_net = 0
-            answer.sender = holder.id if holder is not None else 0
-            answer.serial = self.next_serial()
             asker.reserved -= 1
             asker.push(answer, None)
         self._pool.let_go(answer)
 
     def _leave(self, answer: Slot) -> None:  # hot:
-        if answer.request is not None:
-            answer.request.answer = None
-            answer.request = None
-        if answer.timed:
-            answer.timed = False
+        if answer.pair is not None:
+            answer.pair.pair = None
+            answer.pair = None
+        if answer.deadline >= 0:
+            answer.deadline = -1
             self.timed_count -= 1
-        answer.name.pins -= 1
         answer.asker = answer.holder = None
-        self.count -= 1
-        last = self._at(self.count)
-        last.index = answer.index
-        self._table[answer.index] = last
-        self._table[self.count] = None
-        answer.index = -1
+
+    def forget_parked(self, answer: Slot) -> None:  # hot:
+        """Free the parked slot of a request that is never sent."""
+        self._leave(answer)
+        self._pool.let_go(answer)
 
     # Ends that nobody asked for
 
@@ -178,95 +128,102 @@ class Answers:
         left = ticks_diff(self._due, now_ms)
         if left > 0:
             return left
-        left = MS_MAX
-        i = self.count
-        while i:
-            i -= 1
-            answer = self._at(i)
-            if answer.timed:
-                ms = ticks_diff(answer.deadline, now_ms)
-                if ms <= 0:
-                    self._expire(answer)
-                elif ms < left:
-                    left = ms
-        self._due = ticks_add(now_ms, left)
-        return left
+        self._due = ticks_add(now_ms, MS_MAX)
+        for answer in self._pool.slots:
+            if answer.deadline >= 0:
+                self._expire(answer)
+        return ticks_diff(self._due, now_ms)
 
     def _expire(self, answer: Slot) -> None:  # hot:
-        if answer.request is None:
+        if ticks_diff(answer.deadline, self.now_ms) > 0:
+            if ticks_diff(answer.deadline, self._due) < 0:
+                self._due = answer.deadline
+        elif answer.pair is None:
             self.end(answer, status.EXPIRED)
+        elif answer.holder is None:
+            self._give_up(answer)
         else:
             self._withdraw(answer)
             self.end(answer, status.OVERDUE)
 
+    def _give_up(self, answer: Slot) -> None:  # hot:
+        # The send still waits for room: it ends here, and the Ksock may send again.
+        for hot in self._pool.hots:
+            if hot.pending is answer.pair:
+                answer.asker = hot
+                hot.reserved += 1
+                self.end(answer, status.OVERDUE)
+                hot.discard()
+                return
+
     def _withdraw(self, answer: Slot) -> None:  # hot:
         # Take the unread request out of its holder's queue: it will never run.
         queue = answer.holder
-        request = answer.request
+        request = answer.pair
         assert queue is not None and request is not None
         queue.drop(queue.find_request(request))
+        queue.freed()
 
-    def end_unread(self, queue: "Queue", binding: object, code: int) -> None:
-        """End the requests that lie unread in a queue, in its order.
+    def end_unread(self, queue: "Hot", binding: "Binding | None", code: int) -> None:
+        """Remove what a binding has brought and is unread; requests among it end, in its order.
 
-        `binding` None: of all bindings.
+        `binding` None: of all bindings, and only the requests.
         """
         i = 0
         while i < queue.count:
-            answer = queue.slot_at(i).answer
-            meant = binding is None or binding is queue.binding_at(i)
-            if meant and queue.is_request(i) and answer is not None:
-                self._withdraw(answer)
+            answer = queue.slot_at(i).pair
+            at = queue.binding_at(i)
+            if answer is not None and queue.is_request(i) and (binding is None or binding is at):
+                queue.drop(i)
                 self.end(answer, code)
+            elif binding is not None and binding is at:
+                queue.drop(i)
             else:
                 i += 1
 
-    def end_read(self, queue: "Queue", code: int) -> None:
+    def end_read(self, queue: "Hot", code: int) -> None:
         """End the requests that a Ksock has read and not answered, the one read last first."""
         while True:
             newest = None
-            for i in range(self.count):
-                slot = self._at(i)
-                if slot.holder is queue and slot.request is None:
-                    if newest is None or (slot.order - newest.order) & 0x3FFFFFFF < 0x20000000:
+            for slot in self._pool.slots:
+                if slot.holder is queue and slot.pair is None:
+                    if newest is None or (slot.seq - newest.seq) & 0x3FFFFFFF < 0x20000000:
                         newest = slot
             if newest is None:
                 return
             self.end(newest, code)
 
-    def forget_asker(self, queue: "Queue") -> None:
-        """The asker closes: what comes for it is for nobody, its requests run on."""
-        for i in range(self.count):
-            if self._at(i).asker is queue:
-                self._at(i).asker = None
+    def owed_count(self, queue: "Hot") -> int:
+        """Return how many requests a Ksock has read and not answered."""
+        count = 0
+        for slot in self._pool.slots:
+            if slot.holder is queue and slot.pair is None:
+                count += 1
+        return count
 
-    def forget(self, queue: "Queue", serial: int) -> None:
+    def forget_asker(self, queue: "Hot") -> None:
+        """The asker closes: what comes for it is for nobody, its requests run on."""
+        for slot in self._pool.slots:
+            if slot.asker is queue:
+                slot.asker = None
+
+    def forget(self, queue: "Hot", serial: int) -> None:
         """The asker no longer waits for the answer to one of its requests, come or not."""
         index = queue.find_answer(serial)
         if index >= 0:
             queue.drop(index)
-        for i in range(self.count):
-            answer = self._at(i)
-            if answer.asker is queue and answer.reply_serial == serial and answer.reply_net == 0:
-                answer.asker = None
+        for slot in self._pool.slots:
+            if slot.asker is queue and slot.carries(serial):
+                slot.asker = None
                 queue.reserved -= 1
+        queue.freed()
 
-    def abandon(self, queue: "Queue") -> None:
+    def abandon(self, queue: "Hot") -> None:
         """The asker's session has ended: withdraw what is unread, answer nobody for the rest."""
-        i = self.count
-        while i:
-            i -= 1
-            answer = self._at(i)
-            if answer.asker is queue:
+        for slot in self._pool.slots:
+            if slot.asker is queue:
                 queue.reserved -= 1
-                if answer.request is None:
-                    answer.asker = None
-                else:
-                    self._withdraw(answer)
-                    self._leave(answer)
-                    self._pool.let_go(answer)
-
-    def _at(self, index: int) -> Slot:  # hot:
-        slot = self._table[index]
-        assert slot is not None
-        return slot
+                slot.asker = None
+                if slot.pair is not None:
+                    self._withdraw(slot)
+                    self.forget_parked(slot)

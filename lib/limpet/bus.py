@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The bus: the one ordered place where messages are exchanged, inside one process or board.
 
-Rules: this file joins the parts and holds what belongs to all of them (names, Ksocks, the node's
-identity, the poll). Sends are in hot.py, the life of a request in answers.py, who pumps in run.py.
-Everything is sized by the constructor; a full table refuses with an error that says which.
+Rules: tables, binding and closing are in core.py, sends in hot.py and send.py, the life of a
+request in answers.py, who pumps in run.py. This file puts the calls on top that raise, the node's
+identity, and links. A full table refuses with an error that says which.
 """
 
 from . import names
-from .answers import Answers
-from .bindings import Binding, Bindings, Name
-from .errors import AlreadyBound, Closed, NotBound, TableFull, error
-from .hot import Hot
+from .core import Core
+from .errors import Closed, TableFull, error
 from .ksock import Ksock
 from .limpet import Limpet
 from .port import Waiter, const, entropy, unique_id
-from .queue import Queue
 from .rand import Random
 from .run import Runner, Timer
-from .slots import Pool
-from .status import GONE_AWAY, IGNORED, UNBOUND
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -26,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .aio import AsyncKsock
+    from .bindings import Name
+    from .hot import Hot
     from .run import Driver
 
 
@@ -40,14 +37,12 @@ def node_id(identity: bytes) -> int:
     return (value >> 30 ^ value) & 0x3FFFFFFF or 1
 
 
-class Bus:
-    """A bus. All arguments are sizes or identity, and are fixed.
+class Bus(Core):
+    """A bus: what Core has, the comfortable calls, and links.
 
-    slot_count: messages that the bus holds, with the answers kept for requests that are out;
-    slot_size: bytes of the largest message; queue_size: messages that one Ksock's queue takes;
-    ksock_count, name_count, binding_count: limits of those tables. node: an id (int), a name of
-    letters and digits, or None: made from the machine's or board's unique id. seed: of the bus's
-    randomness; None: from the platform.
+    All arguments are sizes or identity, and are fixed. Sizes: see Core. node: an id (int), a name
+    of letters and digits, or None: made from the machine's or board's unique id. seed: of the
+    bus's randomness; None: from the platform.
     """
 
     def __init__(
@@ -60,32 +55,32 @@ class Bus:
         binding_count: int = 256,
         node: "int | str | None" = None,
         seed: "int | None" = None,
+        slot_count_max: int = 0,
+        event_count: int = 32,
     ) -> None:
-        for what, value in (("slot_count", slot_count), ("queue_size", queue_size)):
-            if value < 1:
-                raise ValueError(f"{what} is {value}, at least 1 is needed")
-        if not 1 <= slot_size <= 0xFFFF:
-            raise ValueError(f"slot_size is {slot_size}, 1 to 65535 are possible")
+        Core.__init__(
+            self,
+            slot_count,
+            slot_size,
+            queue_size,
+            ksock_count,
+            name_count,
+            binding_count,
+            slot_count_max,
+            event_count,
+        )
         self.node = _node(node)
         self.random = Random(entropy() if seed is None else seed)
         self.epoch = self.random.next() or 1  # a new one at each start of the bus
-        self.slot_size = slot_size
-        self.queue_size = queue_size
-        self.ksock_count = ksock_count
-        self.pool = Pool(slot_count, slot_size)
-        self.answers = Answers(self.pool)
-        self.bindings = Bindings(name_count, binding_count)
         self.waiter = Waiter()
-        self.answers.watch = self.waiter
+        self.answers.watch = self.pool.watch = self.waiter
         self.ksocks: list[Ksock] = []
         self.limpets: list[Limpet] = []
         self.runner = Runner(self)
-        self.closed = False
-        self._ksock_id = 0
 
     # Names and Ksocks
 
-    def name(self, text: str) -> Name:
+    def name(self, text: str) -> "Name":
         """Return the Name to send under, for the hot layer.
 
         It stays right for the life of the bus. Raises BadName, NameTooLong, or TableFull when
@@ -95,14 +90,13 @@ class Bus:
         name.kept = True
         return name
 
-    def find_name(self, text: str) -> Name:
+    def find_name(self, text: str) -> "Name":
         """Return the Name for one send; as name(), but the table may forget it later."""
-        name = self.bindings.known(text)
-        if name is None:
-            _check_name(text)
-            name = self.bindings.name(text)
-            if name is None:
+        name = self.lookup(text)
+        if isinstance(name, int):
+            if name == -TableFull.code:
                 raise TableFull(f"no room for {text}: name_count is {self.bindings.name_count}")
+            raise error(name, f"{text!r} is no name: words of letters and digits after '$.'")
         return name
 
     def ksock(self, queue_size: "int | None" = None) -> Ksock:
@@ -122,65 +116,14 @@ class Bus:
 
         return AsyncKsock(self.ksock(queue_size))
 
-    def open_hot(self, queue_size: int) -> Hot:
+    def open_hot(self, queue_size: int) -> "Hot":
         """Open the hot side of a Ksock (used by ksock() and by limpets)."""
-        if self.closed:
-            raise Closed("this bus is closed")
-        if len(self.pool.queues) >= self.ksock_count:
+        hot = self.open(queue_size)
+        if isinstance(hot, int):
+            if self.closed:
+                raise Closed("this bus is closed")
             raise TableFull(f"all {self.ksock_count} Ksocks (ksock_count) are open")
-        self._ksock_id += 1
-        queue = Queue(self.pool, self._ksock_id, queue_size)
-        self.pool.queues.append(queue)
-        return Hot(self.pool, self.answers, queue)
-
-    def close_hot(self, hot: Hot) -> None:
-        """Close the hot side: every request that it held ends, every slot comes back."""
-        queue = hot.queue
-        hot.release()
-        hot.closed = True
-        self.answers.forget_asker(queue)
-        self.answers.end_unread(queue, None, GONE_AWAY)
-        for binding in self.bindings.of(queue):
-            self.bindings.remove(binding)
-        while queue.count:
-            queue.drop(0)
-        self.answers.end_read(queue, IGNORED)
-        self.pool.queues.remove(queue)
-        self.waiter.wake()  # who waits for a message of it waits in vain
-
-    def bind(self, hot: Hot, text: str, replier: bool, proxy: bool = False) -> Binding:
-        """Bind a Ksock's queue to a name or pattern; the calls on a Ksock come here."""
-        _check_bindable(hot, text)
-        binding = Binding(text, hot.queue, replier, proxy)
-        code = self.bindings.add(binding)
-        if code == -AlreadyBound.code:
-            raise AlreadyBound(f"there is a replier for {text} on this bus already")
-        if code:
-            raise TableFull(
-                f"all {self.bindings.binding_count} bindings (binding_count) are in use"
-            )
-        self.waiter.wake()  # who waits for a replier looks again; links tell the far side
-        return binding
-
-    def unbind(self, hot: Hot, text: str, replier: bool, code: int = UNBOUND) -> None:
-        """Remove the newest such binding and just the messages that it brought.
-
-        Unread requests among them end in the status `code`. Raises as bind(), and NotBound.
-        """
-        _check_bindable(hot, text)
-        queue = hot.queue
-        binding = self.bindings.find(queue, text, replier)
-        if binding is None:
-            raise NotBound(f"{text} is not bound here" + (" as replier" if replier else ""))
-        self.answers.end_unread(queue, binding, code)
-        i = 0
-        while i < queue.count:
-            if queue.binding_at(i) is binding:
-                queue.drop(i)
-            else:
-                i += 1
-        self.bindings.remove(binding)
-        self.waiter.wake()
+        return hot
 
     # Time
 
@@ -190,7 +133,7 @@ class Bus:
         now_ms: port.ticks_ms() or a test's clock, wraps at 2**30. Cost: O(links) when nothing is
         due.
         """
-        due = self.answers.poll(now_ms)
+        due = Core.poll(self, now_ms)
         i = len(self.limpets)
         while i:  # a for loop would need a larger frame than is free
             i -= 1
@@ -239,7 +182,7 @@ class Bus:
             limpet = Limpet(self, hot, allow, deny, direction, window, silence_ms)
             self.runner.add(driver, limpet)
         except Exception:  # whatever it is: nothing of the limpet stays
-            self.close_hot(hot)
+            self.shut(hot)
             raise
         self.limpets.append(limpet)
         return limpet
@@ -282,7 +225,7 @@ class Bus:
         Raises NoReplier after timeout_ms, with what is wrong with the links, WouldDeadlock in a
         handler.
         """
-        _check_name(text)
+        self.find_name(text)
         self.runner.wait_for_replier(text, timeout_ms)
 
     def close(self) -> None:
@@ -301,20 +244,6 @@ class Bus:
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         self.close()
-
-
-def _check_name(text: str) -> None:
-    code = names.check(text, False)
-    if code:
-        raise error(code, f"{text!r} is no name: words of letters and digits after '$.'")
-
-
-def _check_bindable(hot: Hot, text: str) -> None:
-    if hot.closed:
-        raise Closed("this Ksock is closed")
-    code = names.check(text, True)
-    if code:
-        raise error(code, f"{text!r} can't be bound: words after '$.', the last may be * or %")
 
 
 def _node(node: "int | str | None") -> int:

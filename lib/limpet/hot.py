@@ -1,102 +1,80 @@
 # SPDX-License-Identifier: MIT
 """The hot layer of a Ksock: announce, request, take and reply without allocating.
 
-Rules: results are small ints, >= 0 fine, < 0 a negative errno; nothing is raised, and on an error
-nothing has happened but that an id may be used up. Names are Name objects of the same bus. Data is
-copied in before a call returns. These calls belong to the thread or task that runs the bus. Where
-a call would need more than eleven words for its locals and stack, arguments are staged in
-attributes: with more, MicroPython makes a frame on the heap for every call.
+Rules: results are small ints, >= 0 fine, < 0 a negative errno; data that is no buffer raises
+TypeError, nothing else is raised. On an error nothing has happened but that an id may be used up.
+Names are Name objects of the same bus. Data is copied in before a call returns. These calls belong
+to the thread or task that runs the bus. What is plain and finds its room takes a short way that
+is written out in one piece; all else goes to the careful functions in send.py, which check
+everything in KBUS's order. Both ways have the same result. No function here needs more than eleven
+words for its locals and stack: with more, MicroPython makes a frame on the heap for every call.
 """
 
-from .answers import Answers
-from .bindings import Binding, Name
-from .errors import (
-    EADDRNOTAVAIL,
-    EAGAIN,
-    EBADF,
-    EBUSY,
-    ECONNREFUSED,
-    EINVAL,
-    EMSGSIZE,
-    ENOBUFS,
-    ENOLCK,
-    EPIPE,
-)
-from .message import MessageView
-from .port import const, copy
-from .queue import Queue
-from .slots import ANNOUNCEMENT, REQUEST, Pool, Slot
-from .ticks import MS_MAX
+from .port import const, store
+from .send import Sender
+from .slots import PARKED, REPLY, REQUEST
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from .bindings import Name
     from .message import Message
     from .outbox import Ticket
+    from .send import Data
+    from .slots import Slot
+    from .view import MessageView
 
-    Data = bytes | bytearray | memoryview
     Asked = MessageView | Message | Ticket
 
-
-# A name for it: a tuple written where it is used would be made at each use.
-_BUFFERS = (bytes, bytearray, memoryview)
-
-
-def _is_deadline(deadline_ms: "int | None") -> bool:  # hot:
-    return deadline_ms is None or (isinstance(deadline_ms, int) and 0 <= deadline_ms <= MS_MAX)
+_MASK = const(0x3FFFFFFF)
+_EBADF = const(9)
+_EAGAIN = const(11)
+_EMSGSIZE = const(90)
 
 
-class Hot:
-    """A Ksock's hot calls; `ks.hot`."""
+class Hot(Sender):
+    """A Ksock's hot calls; `ks.hot`. Made by Core.open()."""
 
-    def __init__(self, pool: Pool, answers: Answers, queue: Queue) -> None:
-        self.queue = queue
-        self.closed = False
-        self.last_serial = 0  # number of the last message sent
-        # Set by the caller before a send, and kept until changed:
-        self.cookie = 0  # request(): comes back with the answer
-        self.offset = 0  # where the data begins in the buffer given
-        # Staged by a limpet: the id under which a message from another node is known; net 0: our
-        # own.
-        self.net = 0
-        self.serial = 0
-        self.sender = 0
-        self._pool = pool
-        self._answers = answers
-        self._viewing: Slot | None = None  # what the last take() gave out
-        self._deadline_ms = -1  # -1: none
-        self._to = 0
-        self._size = 0
-        self._data: Data = b""
-
-    def announce(self, name: Name, data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
+    def announce(self, name: "Name", data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Send an announcement to all who listen now.
 
-        data: buffer, uint8[size], copied; size -1: all from `offset` on. flags: 0 (none are
-        defined yet). Returns the message's number, or -EMSGSIZE, -EINVAL, -EBADF, -ENOBUFS (no
-        slot, none to take back). A listener whose queue is full misses its copy and is told so.
-        Cost: O(listeners).
+        data: buffer, uint8[size], copied; size -1: all of it. flags: URGENT, ALL_OR_FAIL or
+        ALL_OR_WAIT, and STAGED. Returns the message's number, or -EMSGSIZE, -EINVAL, -EBADF,
+        -EALREADY (an earlier send still waits), -ENOBUFS (no slot, none to take back), -EBUSY
+        (ALL_OR_FAIL: a listener is full), -EAGAIN (ALL_OR_WAIT: one is, and the message waits:
+        retry()). Otherwise a listener whose queue is full misses its copy and is told so.
+        Cost: O(1) while the same Ksocks listen and have room, else O(listeners).
         """
-        size = self._fit(data, size)
-        if size < 0 or flags:
-            return size if size < 0 else -EINVAL
-        if not name.listeners:
-            self.last_serial = self.serial if self.net else self._answers.next_serial()
-            return self.last_serial
-        if not self._pool.need(1):
-            return -ENOBUFS
-        slot = self._pool.first()
-        self._fill(slot, data, size)  # what can't be copied raises before the slot is ours
-        self._pool.get()
-        slot.kind = ANNOUNCEMENT
+        log = name.log
+        pool = self.pool
+        slot = pool.free
+        if (
+            slot is None
+            or log.end >= log.limit
+            or flags
+            or size >= 0
+            or pool.serial >= pool.serial_stop
+            or self.bars
+        ):
+            self.data = data
+            self.size = size
+            self.flags = flags
+            return self.send_announcement(name)
+        size = store(slot.data, data)
+        if size < 0:
+            return self.refuse(-_EMSGSIZE)
+        slot.size = size
         slot.name = name
-        slot.to = slot.reply_net = slot.reply_serial = 0
-        name.offer(slot)
-        self._pool.let_go(slot)
-        return self.last_serial
+        slot.sender = self.id
+        pool.free = slot.next
+        slot.next = None
+        log.tail.next = log.tail = slot
+        slot.seq = log.end = log.end + 1
+        pool.serial = slot.serial = size = pool.serial + 1
+        return size
 
     def request(
         self,
-        name: Name,
+        name: "Name",
         data: "Data",
         size: int = -1,
         flags: int = 0,
@@ -106,148 +84,177 @@ class Hot:
         """Send a request; it will end in exactly one reply or status, in this Ksock's queue.
 
         deadline_ms: counted from the bus's last poll, 0..MS_MAX; None: for ever. to: the Ksock
-        that has to be the replier, 0: any. `cookie` is staged before. Returns the request's
-        number, or -EMSGSIZE, -EINVAL, -EBADF, -ENOLCK (no place or slot for the answer),
-        -EADDRNOTAVAIL (no replier), -EPIPE (not that replier), -EBUSY (its queue is full). Cost:
+        that has to be the replier, 0: any. Others as announce(). Returns the request's number, or
+        -EMSGSIZE, -EINVAL, -EBADF, -EALREADY, -ENOLCK (no place or slot for the answer),
+        -EADDRNOTAVAIL (no replier), -EPIPE (not that replier), -EBUSY (its queue is full, or with
+        ALL_OR_FAIL a listener's), -EAGAIN (the same with ALL_OR_WAIT: the request waits). Cost:
         O(listeners).
         """
-        self._deadline_ms = -1 if deadline_ms is None else deadline_ms
-        self._to = to
-        self._data = data
-        self._size = size = self._fit(data, size)
-        if size < 0 or flags or not _is_deadline(deadline_ms):
-            return size if size < 0 else -EINVAL
-        return self._request(name)
+        if flags or to or size >= 0 or deadline_ms is not None:
+            self.data = data
+            self.size = size
+            self.flags = flags
+            self.deadline_ms = deadline_ms
+            self.meant = to
+            return self.send_request(name)
+        return self._ask(name, data)
 
-    def _request(self, name: Name) -> int:  # hot:
-        if self.queue.room() <= 0 or not self._pool.can(2):
-            return -ENOLCK
-        binding = name.local_replier if self.net else name.replier
-        error = self._check(binding)
-        if error:
-            self.last_serial = self._answers.next_serial()
-            return error
-        assert binding is not None
-        self._pool.need(2)  # only now: what is refused drops nobody's message
-        slot = self._pool.first()
-        self._fill(slot, self._data, self._size)
-        self._pool.get()
-        self._data = b""
+    def _ask(self, name: "Name", data: "Data") -> int:  # hot:
+        # The short way: nobody listens in, the replier has room, nothing special.
+        pool = self.pool
+        slot = pool.free
+        if (
+            slot is None
+            or slot.next is None
+            or name.log is not pool.no_log
+            or name.replier is None
+            or pool.serial >= pool.serial_stop
+            or self.bars
+            or self.room() <= 0
+            or name.replier.hot.room() <= 0
+        ):
+            self.data = data
+            self.size = -1
+            self.flags = self.meant = 0
+            self.deadline_ms = None
+            return self.send_request(name)
+        slot.size = store(slot.data, data)
+        if slot.size < 0:
+            return self.refuse(-_EMSGSIZE)
+        answer = slot.next
+        pool.free = answer.next
+        slot.next = answer.next = None
         slot.kind = REQUEST
-        slot.name = name
-        slot.to = self._to
-        slot.reply_net = slot.reply_serial = 0
-        answer = self._answers.park(slot, self.queue, binding.queue)
-        answer.cookie = self.cookie
-        if self._deadline_ms >= 0:
-            self._answers.set_deadline(answer, self._deadline_ms)
-        binding.queue.push(slot, binding)
-        name.offer(slot)
-        self._pool.let_go(slot)
-        return self.last_serial
+        slot.name = answer.name = name
+        slot.sender = answer.to = self.id
+        slot.pair = answer
+        slot.held = answer.held = 1
+        answer.kind = PARKED
+        answer.pair = slot
+        answer.asker = self
+        answer.holder = name.replier.hot
+        pool.serial = slot.serial = answer.reply_serial = pool.serial + 1
+        self.reserved += 1
+        if self.log.limit > 0:
+            self.log.limit -= 1
+        answer.holder.put_in(slot, name.replier)
+        return slot.serial
 
-    def _check(self, binding: "Binding | None") -> int:  # hot:
-        if binding is None:
-            return -EADDRNOTAVAIL
-        if self._to and self._to != binding.queue.id:
-            return -EPIPE
-        # A Ksock that asks itself needs a place for the request beside that for the answer.
-        room = binding.queue.room() - (1 if binding.queue is self.queue else 0)
-        return 0 if room > 0 else -EBUSY
-
-    def take(self, view: MessageView) -> int:  # hot:
+    def take(self, view: "MessageView") -> int:  # hot:
         """Take the next message; `view` shows it until this Ksock's next take.
 
         Returns the size of its data, -EAGAIN if there is none, or -EBADF. Cost: O(1).
         """
-        if self.queue.count == 0:
-            self.release()
-            return -EBADF if self.closed else -EAGAIN
-        return self.take_at(0, view)
-
-    def take_at(self, index: int, view: MessageView) -> int:  # hot:
-        """Take the message `index` places behind the oldest out of its turn; else as take()."""
-        self.release()
-        slot = self._viewing = self.queue.remove(index)
-        binding = self.queue.binding
+        slot = self.cursor.next
+        if slot is None or self.quick is not view:
+            return self._take(view)
+        self.cursor = slot
         view.slot = slot
         view.data = slot.data
-        view.missed = self.queue.missed
-        view.binding = binding
-        view.answer = None
-        if binding is not None:
-            if binding.replier:
-                view.answer = self._answers.read(slot)
-                view.ticket = view.answer.order if view.answer is not None else 0
-            else:
-                slot.held += 1  # a listener's entry does not hold its slot, a view does
         return slot.size
+
+    def _take(self, view: "MessageView") -> int:  # hot:
+        if self.count:
+            return self.take_at(0, view)
+        self.release()
+        slot = self.cursor.next
+        if slot is None:
+            if self.aside:  # there was room, but no slot
+                self.freed()
+                if self.count:
+                    return self.take_at(0, view)
+            return -_EBADF if self.closed else -_EAGAIN
+        self.cursor = slot
+        self.viewing = True
+        self.binding = None
+        self.missed = self.missed_next
+        self.missed_next = 0
+        self._show(slot, view)
+        if not self.blocks and not self.aside and not view.missed:
+            self.quick = view
+            view.reader = self
+        self.freed()
+        return slot.size
+
+    def take_at(self, index: int, view: "MessageView") -> int:  # hot:
+        """Take the message `index` places behind the ring's oldest out of its turn; as take()."""
+        if self.viewed is not None or self.viewing:
+            self.release()
+        slot = self.viewed = self.remove(index)
+        self._show(slot, view)
+        if self.binding is None:
+            pass
+        elif not self.binding.replier:
+            slot.held += 1  # a listener's entry does not hold its slot, a view does
+        elif slot.pair is not None:
+            self._begin(slot, view)
+        if self.blocks or self.aside:
+            self.freed()
+        return slot.size
+
+    def _show(self, slot: "Slot", view: "MessageView") -> None:  # hot:
+        if view.reader is not None:
+            view.reader.quick = None
+            view.reader = None
+        view.slot = slot
+        view.data = slot.data
+        view.missed = self.missed
+        view.binding = self.binding
+        view.answer = None
+
+    def _begin(self, request: "Slot", view: "MessageView") -> None:  # hot:
+        # The request is read: what comes now can only be its answer, or Ignored.
+        answer = request.pair
+        assert answer is not None
+        request.pair = None
+        answer.pair = None
+        self.pool.reads = answer.seq = view.ticket = (self.pool.reads + 1) & _MASK
+        view.answer = answer
+
+    def release(self) -> None:  # hot:
+        """Let go of the message that the last take() gave out."""
+        self.viewing = False
+        self.quick = None
+        if self.viewed is not None:
+            self.pool.let_go(self.viewed)
+            self.viewed = None
 
     def reply(self, request: "Asked", data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Answer a request that this Ksock has read; room for it was kept when it was sent.
 
         request: the view or Message that showed it (a view that has taken another message since no
-        longer does). Returns 0, or -ECONNREFUSED (answered, ended or not ours), -EMSGSIZE,
-        -EINVAL, -EBADF (may be tried again), -EADDRNOTAVAIL (the asker has closed).
+        longer does). flags: URGENT and STAGED. Returns the reply's number, or -ECONNREFUSED
+        (answered, ended or not ours), -EMSGSIZE, -EINVAL, -EBADF, -EALREADY (may be tried again),
+        -EADDRNOTAVAIL (the asker has closed).
         """
-        size = self._fit(data, size)
-        if size < 0 or flags:
-            return size if size < 0 else -EINVAL
-        if not self.is_open(request):
-            self._answers.late += 1
-            return -ECONNREFUSED
         answer = request.answer
-        assert answer is not None
-        self._fill(answer, data, size)
-        request.answer = None
-        return self._answers.reply(answer)
-
-    def is_open(self, request: "Asked") -> bool:  # hot:
-        """Tell whether a reply to that request is still expected from this Ksock."""
-        answer = request.answer
-        return (
-            answer is not None
-            and answer.holder is self.queue
-            and answer.request is None
-            and answer.order == request.ticket
-        )
-
-    def fail(self, request: "Asked", reason: bytes) -> None:
-        """End a request in Replier.Failed with `reason` as its data, if it is still open."""
-        if self.is_open(request):
-            assert request.answer is not None
-            self._answers.end_failed(request.answer, reason, len(reason))
-        request.answer = None
-
-    def release(self) -> None:  # hot:
-        """Let go of the message that the last take() gave out."""
-        if self._viewing is not None:
-            self._pool.let_go(self._viewing)
-            self._viewing = None
-
-    def _fill(self, slot: Slot, data: "Data", size: int) -> None:  # hot:
-        if self.net:
-            slot.net = slot.sender_net = self.net
-            slot.serial = self.serial
-            slot.sender = self.sender
-        else:
-            slot.net = slot.sender_net = 0
-            slot.serial = self._answers.next_serial()
-            slot.sender = self.queue.id
-        self.last_serial = slot.serial
-        slot.flags = slot.user = 0
-        slot.size = size
-        copy(slot.data, 0, data, self.offset, size)
-
-    def _fit(self, data: "Data", size: int) -> int:  # hot:
-        # Return how many bytes to send, or -errno. copy() does not look where the buffer ends.
-        if not isinstance(data, _BUFFERS):
-            return -EINVAL
-        left = len(data) - self.offset
-        if size < 0:
-            size = left
-        if self.closed:
-            return -EBADF
-        if size > self._pool.size:
-            return -EMSGSIZE
-        return -EINVAL if size > left or left < 0 else size
+        pool = self.pool
+        if (
+            answer is None
+            or answer.seq != request.ticket
+            or answer.asker is None
+            or answer.holder is not self
+            or answer.pair is not None
+            or answer.name.log is not pool.no_log
+            or answer.deadline >= 0
+            or flags
+            or size >= 0
+            or pool.serial >= pool.serial_stop
+            or self.bars
+        ):
+            self.data = data
+            self.size = size
+            self.flags = flags
+            return self.send_reply(request)
+        answer.size = store(answer.data, data)
+        if answer.size < 0:
+            return self.refuse(-_EMSGSIZE)
+        request.answer = answer.holder = None
+        answer.kind = REPLY
+        answer.sender = self.id
+        pool.serial = answer.serial = pool.serial + 1
+        request = answer.asker  # type: ignore[assignment]
+        answer.asker = None
+        request.reserved -= 1  # type: ignore[union-attr]
+        request.put_in(answer, None)  # type: ignore[union-attr]
+        return answer.serial

@@ -9,10 +9,11 @@ Messages keep the id they have at home: the far node and its number.
 
 from . import names, record
 from .context import ReceiveContexts
-from .errors import EADDRNOTAVAIL, EBADMSG, EMSGSIZE, ENOSPC, BusError, TableFull
+from .errors import EADDRNOTAVAIL, EAGAIN, EBADMSG, EMSGSIZE, ENOBUFS, ENOSPC
 from .outbox import CONTEXT_COUNT, Ticket
 from .port import const
 from .record import Cursor
+from .send import STAGED
 from .status import CODE_MAX, FAILED, LINK_LOST
 from .ticks import MS_MAX
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
 _ERRNO_MAX = const(199)
+
+# Why a bind for the far side may do later: no place, or a bind event finds no room.
+_LATER = (-ENOSPC, -EAGAIN, -ENOBUFS)
 
 
 class Inbox:
@@ -95,7 +99,7 @@ class Inbox:
         hot.offset = self._cursor.i
 
     def _unsign(self) -> None:  # hot:
-        self._hot.net = self._hot.offset = 0
+        self._hot.unstage()
 
     def _announcement(self) -> None:  # hot:
         self._stage()
@@ -107,7 +111,7 @@ class Inbox:
             return
         self._limpet.stats.count("announcements_received")
         self._sign()
-        if self._hot.announce(name, self._cursor.buf, self._cursor.left()) < 0:
+        if self._hot.announce(name, self._cursor.buf, self._cursor.left(), STAGED) < 0:
             self._limpet.stats.count("dropped")
         self._unsign()
 
@@ -122,7 +126,6 @@ class Inbox:
         self._sign()
         code = self._send()
         self._unsign()
-        self._hot.cookie = 0
         if code < 0:
             self._limpet.outbox.refuse(tag, -code)
 
@@ -133,7 +136,7 @@ class Inbox:
         if name is None:
             return -self._unnamed()
         left = self._cursor.left()
-        return self._hot.request(name, self._cursor.buf, left, 0, self._deadline_ms)
+        return self._hot.request(name, self._cursor.buf, left, STAGED, self._deadline_ms)
 
     def _name(self) -> "Name | None":  # hot:
         name = self.contexts.name(self._context)
@@ -176,7 +179,7 @@ class Inbox:
             self._end(ticket, LINK_LOST, 0)
             return
         self._sign()
-        code = self._hot.reply(ticket, self._cursor.buf, self._cursor.left())
+        code = self._hot.reply(ticket, self._cursor.buf, self._cursor.left(), STAGED)
         self._unsign()
         if code == -EMSGSIZE:  # it ran, but the reply fits no slot here
             self._hot.fail(ticket, b"EMSGSIZE")
@@ -252,20 +255,19 @@ class Inbox:
         replier = operation >= record.REPLY
         if (text, replier) in self.waiting:
             self.waiting.remove((text, replier))
-        try:
-            if operation == record.LISTEN or operation == record.REPLY:
-                self._limpet.bind(text, replier)
-            else:
-                self._limpet.unbind(text, replier)
-        except TableFull:
+        if operation == record.LISTEN or operation == record.REPLY:
+            code = self._limpet.bind(text, replier)
+        else:
+            code = self._limpet.unbind(text, replier)
+        if code:
             self._limpet.stats.count("refused")
-            if len(self.waiting) < self._bindings.binding_count:
-                self.waiting.append((text, replier))
-        except BusError:
-            self._limpet.stats.count("refused")
+        if code in _LATER and len(self.waiting) < self._bindings.binding_count:
+            self.waiting.append((text, replier))
 
     def bind_again(self) -> None:
         """Bind what found no room when the far side told it, as far as there is room now."""
         while self.waiting and self._bindings.has_room():
-            text, replier = self.waiting.pop(0)
-            self._limpet.bind(text, replier)
+            text, replier = self.waiting[0]
+            if self._limpet.bind(text, replier):
+                return
+            self.waiting.pop(0)

@@ -9,18 +9,23 @@ the bus if nobody else does, and is refused inside a handler (WouldDeadlock). Da
 """
 
 from .errors import (
+    EADDRINUSE,
     EADDRNOTAVAIL,
+    EAGAIN,
     EBADF,
     ECONNREFUSED,
+    EINVAL,
+    ENOSPC,
     ETIMEDOUT,
     Closed,
     NoReply,
     NotExpected,
     error,
 )
-from .message import Message, MessageView
+from .message import Message
 from .port import const, print_exception
 from .ticks import check_ms
+from .view import MessageView
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -28,7 +33,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from .bus import Bus
-    from .hot import Data, Hot
+    from .hot import Hot
+    from .send import Data
 
     F = TypeVar("F", bound=Callable[[Message], object])
 
@@ -65,7 +71,7 @@ class Ksock:
     def __init__(self, bus: "Bus", hot: "Hot") -> None:
         self.bus = bus
         self.hot = hot
-        self.id = hot.queue.id
+        self.id = hot.id
         self.handled = 0  # bindings with a handler
         self.calls: list[int] = []  # requests whose answers calls wait for
         self._lock = bus.waiter.lock
@@ -79,13 +85,33 @@ class Ksock:
         Raises BadName, NameTooLong, AlreadyBound (replier only), TableFull, Closed.
         """
         with self._lock:
-            self.bus.bind(self.hot, name, replier)
+            self._bind(name, replier)
+
+    def _bind(self, name: str, replier: bool) -> None:
+        code = self.bus.bind(self.hot, name, replier)
+        if code:
+            raise error(code, self._why(name, code))
+
+    def _why(self, name: str, code: int) -> str:
+        if self.hot.closed:
+            return "this Ksock is closed"
+        if code == -EADDRINUSE:
+            return f"there is a replier for {name} on this bus already"
+        if code == -ENOSPC:
+            return f"all {self.bus.bindings.binding_count} bindings (binding_count) are in use"
+        if code == -EINVAL:
+            return f"{name} is not bound here"
+        if code == -EAGAIN:
+            return f"{name}: a listener to bind events is full"
+        return f"{name!r} can't be bound: words after '$.', the last may be * or %"
 
     def unbind(self, name: str, replier: bool = False) -> None:
         """Undo the newest such bind; unread requests that it brought end in Replier.Unbound."""
         with self._lock:
-            binding = self.bus.bindings.find(self.hot.queue, name, replier)
-            self.bus.unbind(self.hot, name, replier)
+            binding = self.bus.bindings.find(self.hot, name, replier)
+            code = self.bus.unbind(self.hot, name, replier)
+            if code:
+                raise error(code, self._why(name, code))
             if binding is not None and binding.handler is not None:
                 self.handled -= 1
 
@@ -105,9 +131,12 @@ class Ksock:
     def _handler(self, name: str, replier: bool) -> "Callable[[F], F]":
         def bind(function: "F") -> "F":
             with self._lock:
-                self.bus.bind(self.hot, name, replier).handler = function
+                self._bind(name, replier)
+                binding = self.bus.bindings.find(self.hot, name, replier)
+                assert binding is not None
+                binding.handler = function
                 self.handled += 1
-                self.hot.queue.watch = self.bus.waiter  # who pumps is to call it at once
+                self.hot.set_watch(self.bus.waiter)  # who pumps is to call it at once
             return function
 
         return bind
@@ -172,7 +201,7 @@ class Ksock:
         serial = self.begin_call(name, data, deadline_ms, to)
         hot = self.hot
         try:
-            runner.wait(lambda: hot.queue.find_answer(serial) >= 0 or hot.closed, None, hot.queue)
+            runner.wait(lambda: hot.find_answer(serial) >= 0 or hot.closed, None, hot)
             return self.take_answer(serial, name)
         finally:
             self.end_call(serial)
@@ -189,12 +218,12 @@ class Ksock:
         with self._lock:
             self.calls.remove(serial)
             if not self.hot.closed:
-                self.bus.answers.forget(self.hot.queue, serial)
+                self.bus.answers.forget(self.hot, serial)
 
     def take_answer(self, serial: int, name: str) -> Message:
         """Take the answer to request `serial`, which has come; raise NoReply if it is a status."""
         with self._lock:
-            index = self.hot.queue.find_answer(serial)
+            index = self.hot.find_answer(serial)
             if index < 0:
                 e = Closed("the Ksock was closed during the call")
                 e.executed = "unknown"
@@ -217,18 +246,19 @@ class Ksock:
 
     def _take(self, index: int) -> Message:
         self.hot.take_at(index, self._view)
-        message = Message(self._view)
+        message = Message(self._view, self.hot)
         self.hot.release()
         return message
 
     def find_next(self) -> int:
         """Return the index of what next() would give, -1: nothing."""
-        queue = self.hot.queue
+        hot = self.hot
         with self._lock:
-            for i in range(queue.count):
-                binding = queue.binding_at(i)
+            hot.settle()
+            for i in range(hot.count):
+                binding = hot.binding_at(i)
                 if binding is None:
-                    if queue.slot_at(i).reply_serial not in self.calls:
+                    if hot.slot_at(i).reply_serial not in self.calls:
                         return i
                 elif binding.handler is None:
                     return i
@@ -237,7 +267,7 @@ class Ksock:
     def wait_for_msg(self, timeout_ms: "int | None" = None) -> "Message | None":
         """Wait for the next message; None when timeout_ms have passed without one."""
         hot = self.hot
-        self.bus.runner.wait(lambda: self.find_next() >= 0 or hot.closed, timeout_ms, hot.queue)
+        self.bus.runner.wait(lambda: self.find_next() >= 0 or hot.closed, timeout_ms, hot)
         return self.next()
 
     def messages(self, timeout_ms: "int | None" = None) -> "Iterator[Message]":
@@ -255,7 +285,7 @@ class Ksock:
 
     def dispatch(self) -> bool:  # hot:
         """Call the handlers of the messages that have one; returns True if there were any."""
-        queue = self.hot.queue
+        queue = self.hot
         index = 0
         turns = queue.count  # what handlers send to themselves waits for the next turn
         called = False
@@ -298,7 +328,7 @@ class Ksock:
         """
         with self._lock:
             if not self.hot.closed:
-                self.bus.close_hot(self.hot)
+                self.bus.shut(self.hot)
                 self.bus.ksocks.remove(self)
                 self.handled = 0
 

@@ -69,7 +69,7 @@ class Limpet:
         self.generation = 0  # counts the sessions
         self.index = len(bus.limpets)
         self.hot = hot
-        self.hot.queue.once = True
+        self.hot.once = True  # and so it is on no log: what it takes has its binding
         self.outbox = Outbox(self, min(255, 2 * bus.queue_size))
         self.inbox = Inbox(self)
         self.link = Link(
@@ -112,13 +112,13 @@ class Limpet:
 
     def disconnected(self) -> None:
         """The session ended: every request that depended on it ends, the proxies go."""
-        queue = self.hot.queue
+        queue = self.hot
         answers = self.bus.answers
         answers.end_unread(queue, None, LINK_DOWN)
         answers.end_read(queue, LINK_LOST)
         answers.abandon(queue)
-        for binding in self.bus.bindings.of(queue):
-            self.bus.bindings.remove(binding)
+        for binding in reversed(self.bus.bindings.all(queue)):
+            self.bus.forget(binding)
         while queue.count:
             self.stats.count("late" if queue.binding_at(0) is None else "dropped")
             queue.drop(0)  # and its gap moves on, to missed_next in the end
@@ -136,14 +136,15 @@ class Limpet:
             return False
         return self._allow is None or any(names.matches(p, text) for p in self._allow)
 
-    def bind(self, text: str, replier: bool) -> None:
-        """Bind for the far side; raises BusError."""
-        if self.bus.bindings.find(self.hot.queue, text, replier) is None:
-            self.bus.bind(self.hot, text, replier, True)
+    def bind(self, text: str, replier: bool) -> int:
+        """Bind for the far side; returns as Core.bind."""
+        if self.bus.bindings.find(self.hot, text, replier) is not None:
+            return 0
+        return self.bus.bind(self.hot, text, replier, True)
 
-    def unbind(self, text: str, replier: bool) -> None:
-        """Undo a bind of the far side; raises NotBound."""
-        self.bus.unbind(self.hot, text, replier)
+    def unbind(self, text: str, replier: bool) -> int:
+        """Undo a bind of the far side; returns as Core.unbind."""
+        return self.bus.unbind(self.hot, text, replier)
 
     def describe(self) -> str:
         """Return a sentence on the state of the link."""
@@ -156,7 +157,7 @@ class Limpet:
         """End the session for good."""
         self.link.close(self.bus.answers.now_ms)
         if not self.hot.closed:
-            self.bus.close_hot(self.hot)
+            self.bus.shut(self.hot)
 
 
 def _checked(pattern: str) -> str:

@@ -1,102 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""What a reader gets: a MessageView (hot layer, reused) or a Message (its own copy).
+"""Message: what the comfortable layer gives its readers, with its own copy of the data.
 
-Rules: a view shows the slot itself, so it is right until its Ksock takes the next message. A
-Message owns its data and stays right. Both let their Ksock reply: `answer` is where the reply is
-parked, `ticket` the number of this reading, which Hot.reply compares, so an old one is refused and
-never answers somebody else's request.
+Rules: it stays right whatever comes later. Its Ksock can reply to it: `answer` is where the reply
+is parked, `ticket` the number of this reading, as in a MessageView (view.py).
 """
 
 from . import status
+from .names import capture
 from .port import const
-from .slots import ANNOUNCEMENT, REPLY, REQUEST, STATUS, Slot
+from .slots import ANNOUNCEMENT
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Binding
+    from .hot import Hot
+    from .slots import Slot
+    from .view import MessageView
 
 _KINDS = ("announcement", "request", "reply", "status")
-
-__all__ = ("ANNOUNCEMENT", "REPLY", "REQUEST", "STATUS", "Message", "MessageView")
-
-
-class MessageView:
-    """A window on the message that a Ksock took last; made once by whoever reads.
-
-    `view[i]` is byte i of the data, `len(view)` its size; `data` is the slot's whole buffer.
-    """
-
-    def __init__(self) -> None:
-        self.slot: Slot = Slot(0)
-        self.data = self.slot.data
-        self.missed = 0  # copies lost just before this one
-        self.binding: Binding | None = None  # what brought it; None: an answer
-        self.answer: Slot | None = None  # the reply is ours to give
-        self.ticket = 0  # which reading of which request `answer` was for
-
-    def __getitem__(self, index: int) -> int:  # hot:
-        return self.data[index]
-
-    def __bool__(self) -> bool:
-        return True  # also without data
-
-    def __len__(self) -> int:  # hot:
-        return self.slot.size
-
-    @property
-    def size(self) -> int:  # hot:
-        """Bytes of data."""
-        return self.slot.size
-
-    @property
-    def kind(self) -> int:  # hot:
-        """ANNOUNCEMENT, REQUEST, REPLY or STATUS."""
-        return self.slot.kind
-
-    @property
-    def name(self) -> str:  # hot:
-        """The message's name (a kept object)."""
-        return self.slot.name.text
-
-    @property
-    def id_net(self) -> int:  # hot:
-        """The node that numbered the message, 0: this one."""
-        return self.slot.net
-
-    @property
-    def id_serial(self) -> int:  # hot:
-        """Its number there."""
-        return self.slot.serial
-
-    @property
-    def sender_net(self) -> int:  # hot:
-        """The node of the Ksock that sent it, 0: this one."""
-        return self.slot.sender_net
-
-    @property
-    def sender(self) -> int:  # hot:
-        """Id of the Ksock that sent it, there; 0: the bus."""
-        return self.slot.sender
-
-    @property
-    def flags(self) -> int:  # hot:
-        """The system half of the flags."""
-        return self.slot.flags
-
-    @property
-    def reply_serial(self) -> int:  # hot:
-        """Number of this Ksock's request that this answers, 0: none of its own."""
-        return self.slot.reply_serial if self.binding is None else 0
-
-    @property
-    def cookie(self) -> int:  # hot:
-        """Of an answer: what the asker had put into `hot.cookie` before the request."""
-        return self.slot.cookie
-
-    @property
-    def wants_reply(self) -> bool:  # hot:
-        """Is this Ksock to answer?"""
-        return self.answer is not None
 
 
 class Message:
@@ -107,18 +28,56 @@ class Message:
     missed: copies lost just before this one.
     """
 
-    def __init__(self, view: MessageView) -> None:
+    __slots__ = (
+        "kind_code name data id_net id_serial sender_net sender_id in_reply_to to missed answer "
+        "ticket via topic reader"
+    ).split()
+
+    def __init__(self, view: "MessageView", reader: "Hot") -> None:
         slot = view.slot
-        self.kind = _KINDS[slot.kind]
+        self.via = view.binding
+        self.topic = slot.name
+        self.reader = reader
+        self.kind_code = slot.kind
         self.name = slot.name.text
         self.data = bytes(slot.data[: slot.size])
-        self.id = (slot.net, slot.serial)
-        self.sender = (slot.sender_net, slot.sender)
-        self.in_reply_to = view.reply_serial
         self.missed = view.missed
-        self.binding = view.binding
-        self.answer = view.answer
+        self.answer: Slot | None = view.answer
         self.ticket = view.ticket
+        self.id_net = slot.net
+        self.id_serial = slot.serial
+        self.sender_net = view.sender_net
+        self.sender_id = slot.sender
+        self.to = slot.to
+        self.in_reply_to = view.reply_serial
+
+    @property
+    def kind(self) -> str:
+        """ "announcement", "request", "reply" or "status"."""
+        return _KINDS[self.kind_code]
+
+    @property
+    def id(self) -> "tuple[int, int]":
+        """(node, number); node 0 is this bus."""
+        return (self.id_net, self.id_serial)
+
+    @property
+    def sender(self) -> "tuple[int, int]":
+        """(node, Ksock); node 0 is this bus, Ksock 0 the bus itself."""
+        return (self.sender_net, self.sender_id)
+
+    @property
+    def binding(self) -> "Binding | None":
+        """The binding that brought it, None: it is an answer, or unbound since."""
+        if self.via is None and self.kind_code == ANNOUNCEMENT:
+            return self.topic.binding_of(self.reader)
+        return self.via
+
+    @property
+    def captured(self) -> str:
+        """The words of its name that the wildcard of the binding stands for, "" if it has none."""
+        binding = self.binding
+        return "" if binding is None else capture(binding.text, self.name)
 
     @property
     def text(self) -> str:

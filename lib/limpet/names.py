@@ -23,7 +23,7 @@ def _is_word(word: str) -> bool:
 
 def is_wildcard(name: str) -> bool:
     """Tell whether a legal `name` ends in a wildcard."""
-    return name[-1] in "*%"
+    return name.endswith("*") or name.endswith("%")
 
 
 def check(name: str, wildcard: bool) -> int:
@@ -54,6 +54,11 @@ def matches(pattern: str, name: str) -> bool:
     if len(name) <= size or not name.startswith(pattern[:size]):
         return False
     return last == "*" or name.find(".", size) < 0
+
+
+def capture(pattern: str, name: str) -> str:
+    """Return the words of `name` that the wildcard of `pattern` stands for, "" without one."""
+    return name[len(pattern) - 1 :] if is_wildcard(pattern) else ""
 
 
 def precision(pattern: str) -> int:

@@ -10,13 +10,13 @@ request did run.
 from . import record
 from .context import Context, SendContexts
 from .errors import EADDRNOTAVAIL, EBUSY, EMSGSIZE
-from .message import MessageView
 from .names import is_wildcard
 from .port import const, copy
 from .record import Cursor
 from .slots import REPLY, STATUS, Slot
 from .status import FAILED, REMOTE_ERROR
 from .ticks import ticks_diff
+from .view import MessageView
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Outbox:
         self.tickets = [Ticket() for _ in range(tag_count)]  # by tag
         self._limpet = limpet
         self._hot = limpet.hot
-        self._queue = limpet.hot.queue
+        self._queue = limpet.hot
         self._answers = limpet.bus.answers
         self._bindings = limpet.bus.bindings
         self._cursor = Cursor()
@@ -114,9 +114,9 @@ class Outbox:
             return self._put_change()
         if self._refused_count:
             return self._put_refusal()
-        slot = self._queue.peek()
-        if slot is None:
+        if self._queue.count == 0:
             return False
+        slot = self._queue.slot_at(0)
         context = None
         if slot.kind != STATUS:
             context = self.contexts.find(slot.name, slot.sender)
@@ -155,10 +155,10 @@ class Outbox:
             return True
         self.tickets[tag].hold(self._view)
         self._limpet.stats.count("requests_sent")
-        self._begin(record.REQUEST | (record.DEADLINE if answer.timed else 0))
+        self._begin(record.REQUEST | (record.DEADLINE if answer.deadline >= 0 else 0))
         self._put_origin(context)
         self._cursor.put(tag)
-        if answer.timed:
+        if answer.deadline >= 0:
             self._put_deadline(answer)
         return self._put_data()
 
@@ -311,7 +311,7 @@ class Outbox:
     def _compare(self) -> None:
         # What is bound here now, against what the far side knows.
         wanted: list[tuple[int, str]] = []
-        for b in self._bindings.all:
+        for b in self._bindings.all():
             entry = (record.REPLY if b.replier else record.LISTEN, b.text)
             if b.proxy or entry in wanted:
                 continue

@@ -1,135 +1,304 @@
 # SPDX-License-Identifier: MIT
-"""The queue of one Ksock: a ring of slots, each with the binding that brought it.
+"""The queue of one Ksock: a ring of slots, each with the binding that brought it, and behind them
+what it has not read in its log (log.py).
 
-Rules: one entry is one reference to its slot. An entry without a binding is an answer (a reply or
-status) to a request of this Ksock; its place was reserved when the request was sent, so there is
-always room for it. An entry with a replier's binding is a request to be answered here, and holds
+Rules: one ring entry is one reference to its slot. An entry without a binding is an answer (a
+reply or status) to a request of this Ksock; its place was reserved when the request was sent, so
+there is always one. An entry with a replier's binding is a request to be answered here, and holds
 its slot. All others are listeners' copies, which may be dropped when slots run out. A copy that is
-lost, for whatever reason, is counted in the entry behind the gap (`missed`), or in `missed_next`
-while there is none.
+lost, for whatever reason, is counted in the ring entry behind the gap, or in `missed_next` while
+there is none. Room is looked at once for each message, before any of its copies is pushed, as KBUS
+does: several copies of one message may exceed the limit, and the ring has places for them.
 """
 
 from .port import const
-from .slots import Pool, Slot
+from .slots import Mark, Slot
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Binding
+    from .log import Log
+    from .pool import Pool
     from .port import Waiter
+    from .view import MessageView
+
+_URGENT = const(8)
 
 
 class Queue:
-    """A bounded ring; sizes are fixed by the constructor."""
+    """What comes to a Ksock, bounded by `limit`; the base of Hot."""
 
-    def __init__(self, pool: Pool, ksock_id: int, limit: int) -> None:
-        capacity = 1
-        while capacity < limit:
-            capacity *= 2
+    def __init__(self, pool: "Pool", ksock_id: int, limit: int) -> None:
         self.pool = pool
         self.id = ksock_id
         self.limit = limit
-        self.count = 0  # entries
-        self.reserved = 0  # places kept for answers to requests that are still out
-        self.count_max = 0  # high-water mark of count + reserved
-        self.missed_next = 0  # copies lost since the newest entry came
+        self.count = 0  # entries of the ring
+        self.reserved = 0  # places kept for answers to requests that are out
+        self.missed_next = 0  # copies lost behind the ring, before the log
+        self.missed_total = 0
         self.once = False  # skip a listener's copy of what came last
-        self.last_net = -1  # id of what came last
-        self.last_serial = -1
+        self.fits = False  # had it room when the message at hand was looked at?
+        self.blocks = False  # a sender waits for room here
+        self.bindings_count = 0
+        self.aside = 0  # set-aside events for it (events.py)
+        self.loses = False  # ... the last of which says that more were lost
+        self.closed = False
         self.watch: Waiter | None = None  # to be woken when something comes
+        self.cursor: Mark = pool.no_log.first  # the last slot read in the log
+        self.log: Log = pool.no_log
+        self.log_last: Log | None = None  # of the push before
+        self.viewing = False  # does a view show the slot at the cursor?
+        self.quick: MessageView | None = None  # the view for which take() need not look further
+        self.viewed: Slot | None = None  # the slot that a view shows, if it was not at the cursor
         # Of the entry that remove() gave out last:
         self.binding: Binding | None = None
         self.missed = 0
-        self._mask = capacity - 1
-        self._head = 0
-        self._slots: list[Slot | None] = [None] * capacity
-        self._bindings: list[Binding | None] = [None] * capacity
-        self._missed = [0] * capacity
+        self.in_net = -1  # id of what was pushed last
+        self.in_serial = -1
+        self._spare = 0  # places beyond `limit`
+        self.capacity = 0
+        self.head = 0
+        self.slots: list[Slot | None] = []
+        self.bindings: list[Binding | None] = []
+        self.gaps: list[int] = []
+        self.set_spare(2)
+
+    # Room
+
+    def unread(self) -> int:  # hot:
+        """Return how many messages wait to be read here."""
+        return self.count + self.log.end - self.cursor.seq
 
     def room(self) -> int:  # hot:
         """Return how many messages may come before the queue refuses."""
-        return self.limit - self.count - self.reserved
+        return self.limit - self.count - self.reserved - self.log.end + self.cursor.seq
+
+    def set_limit(self, limit: int) -> None:
+        """Set how many messages may wait, at least 1; what is there stays. May allocate."""
+        self.settle()
+        self.limit = limit
+        self.log.limit = 0
+        self.set_spare(self._spare)
+        self.freed()
+
+    def set_spare(self, spare: int) -> None:
+        """Keep places for copies beyond the limit: one for each binding, and two. May allocate."""
+        self._spare = spare
+        capacity = max(self.limit, self.count) + self.reserved + spare
+        more = capacity - self.capacity
+        if more <= 0:
+            return
+        order = [(self.head + i) % self.capacity for i in range(self.capacity)]
+        self.slots = [self.slots[i] for i in order] + [None] * more
+        self.bindings = [self.bindings[i] for i in order] + [None] * more
+        self.gaps = [self.gaps[i] for i in order] + [0] * more
+        self.head = 0
+        self.capacity = capacity
+
+    def set_watch(self, watch: "Waiter | None") -> None:
+        """Have `watch.wake()` called when something comes; a Ksock with a watch is on no log."""
+        self.watch = watch
+        if watch is not None:
+            self.detach()
+
+    def want_once(self, once: bool) -> None:
+        """Skip a listener's copy of what came last, or no longer; such a Ksock is on no log."""
+        self.once = once
+        self.detach()
+
+    def freed(self) -> None:  # hot:
+        """Note that there may be room again: for events set aside, and for senders that wait."""
+        if self.aside and self.pool.events is not None:
+            self.pool.events.deliver(self)  # type: ignore[arg-type]
+        self.unblock()
+
+    def unblock(self) -> None:  # hot:
+        """Wake the senders that wait for room here, if there is some."""
+        if self.blocks and self.room() > 0:
+            self.blocks = False
+            self.pool.wake_senders()
+
+    # Coming in
 
     def push(self, slot: Slot, binding: "Binding | None") -> None:  # hot:
-        """Append an entry; there is room(), or it is an answer with its reserved place."""
-        i = (self._head + self.count) & self._mask
-        self._slots[i] = slot
-        self._bindings[i] = binding
-        self._missed[i] = self.missed_next
-        self.missed_next = 0
+        """Append an entry, or put it in front of all if it is urgent; there is a place."""
+        i = self.capacity
+        if slot.flags & _URGENT:
+            self.head = i = (self.head - 1) % i
+            self.gaps[i] = 0
+        else:
+            if self.cursor.next is not None:
+                self.settle()
+            i = (self.head + self.count) % i
+            self.gaps[i] = self.missed_next
+            self.missed_next = 0
+        self.slots[i] = slot
+        self.bindings[i] = binding
         self.count += 1
         slot.refs += 1
         if binding is None or binding.replier:
             slot.held += 1
-        self.last_net = slot.net
-        self.last_serial = slot.serial
-        if self.count + self.reserved > self.count_max:
-            self.count_max = self.count + self.reserved
+        self.in_net = slot.net
+        self.in_serial = slot.serial
+        self.quick = None
+        if self.log.limit > 0:
+            self.log.limit -= 1
+        if self.watch is not None:
+            self.watch.wake()
+
+    def put_in(self, slot: Slot, binding: "Binding | None") -> None:  # hot:
+        """Append a request or an answer without flags; the caller's reference goes with it."""
+        if self.cursor.next is not None:
+            self.settle()
+        i = (self.head + self.count) % self.capacity
+        self.slots[i] = slot
+        self.bindings[i] = binding
+        self.gaps[i] = self.missed_next
+        self.missed_next = 0
+        self.count += 1
+        if self.once:
+            self.in_net = slot.net
+            self.in_serial = slot.serial
+        self.quick = None
+        if self.log.limit > 0:
+            self.log.limit -= 1
         if self.watch is not None:
             self.watch.wake()
 
     def offer(self, slot: Slot, binding: "Binding") -> None:  # hot:
-        """Give a listener its copy, or count it as missed if there is no room."""
-        if self.once and slot.serial == self.last_serial and slot.net == self.last_net:
+        """Give a listener its copy, or count it as missed if there was no room (`fits`)."""
+        if self.once and slot.serial == self.in_serial and slot.net == self.in_net:
             return
-        if self.limit - self.count - self.reserved > 0:
+        if self.fits:
             self.push(slot, binding)
         else:
-            self.missed_next += 1
-            self.last_net = slot.net  # with `once`, missed is counted once, too
-            self.last_serial = slot.serial
+            self.lose()
+            self.in_net = slot.net  # with `once`, missed is counted once, too
+            self.in_serial = slot.serial
 
-    def peek(self) -> "Slot | None":  # hot:
-        """Return the oldest entry's slot and leave it there; None if the queue is empty."""
-        return self._slots[self._head] if self.count else None
+    def receive(self, slot: Slot, binding: "Binding") -> None:  # hot:
+        """Take an announcement from its log, or, if this Ksock is not attached to it, as a copy.
+
+        The second copy running from one log attaches it there, behind that message.
+        """
+        log = slot.name.log
+        if self.log is log:
+            log.heard = True
+        elif self.room() <= 0:
+            self.lose()
+        else:
+            self.push(slot, binding)
+            if self.log_last is log:
+                log.joiner = self  # type: ignore[assignment]
+            self.log_last = log
+
+    def block(self) -> None:  # hot:
+        """Note that a sender waits for room here: takes look out for it from now on."""
+        self.blocks = True
+        self.quick = None
+
+    def lose(self) -> None:  # hot:
+        """Count a copy that found no room."""
+        self.settle()  # the gap is behind all that is there
+        self.missed_total += 1
+        self.add_missed(self.count, 1)
+
+    # The log
+
+    def attach(self, log: "Log") -> None:  # hot:
+        """Read what comes from the log, from now on, if nothing speaks against it."""
+        if self.once or self.watch is not None or self.blocks:
+            return
+        if self.log is not self.pool.no_log:
+            self.detach()
+        self.log = log
+        self.cursor = log.tail
+        self.viewing = False
+        log.limit = 0
+
+    def detach(self) -> None:  # hot:
+        """Leave the log; nothing is lost."""
+        self.settle()
+        self._keep_viewed()
+        self.log.limit = 0
+        self.log = self.pool.no_log
+        self.cursor = self.log.first
+        self.quick = self.log_last = None
+
+    def settle(self) -> None:  # hot:
+        """Move what is unread in the log into the ring."""
+        slot = self.cursor.next
+        if slot is None:
+            return
+        self._keep_viewed()
+        while slot is not None:
+            i = (self.head + self.count) % self.capacity
+            self.slots[i] = slot
+            self.bindings[i] = slot.name.binding_of(self)  # type: ignore[arg-type]
+            self.gaps[i] = self.missed_next
+            self.missed_next = 0
+            self.count += 1
+            slot.refs += 1
+            self.cursor = slot
+            slot = slot.next
+        self.quick = None
+
+    def _keep_viewed(self) -> None:  # hot:
+        # The cursor leaves a slot that a view shows: from now on it has a reference of its own.
+        if self.viewing:
+            self.viewing = False
+            slot = self.cursor
+            slot.refs += 1  # type: ignore[attr-defined]
+            slot.held += 1  # type: ignore[attr-defined]
+            self.viewed = slot  # type: ignore[assignment]
+
+    # Going out
 
     def slot_at(self, index: int) -> Slot:  # hot:
-        """Return the slot of the entry `index` places behind the oldest."""
-        slot = self._slots[(self._head + index) & self._mask]
-        assert slot is not None
-        return slot
+        """Return the slot of the ring's entry `index` places behind the oldest."""
+        return self.slots[(self.head + index) % self.capacity]  # type: ignore[return-value]
 
     def binding_at(self, index: int) -> "Binding | None":  # hot:
-        """Return the binding of the entry `index` places behind the oldest."""
-        return self._bindings[(self._head + index) & self._mask]
+        """Return the binding of the ring's entry `index` places behind the oldest."""
+        return self.bindings[(self.head + index) % self.capacity]
 
     def remove(self, index: int) -> Slot:  # hot:
-        """Take an entry out; its reference goes to the caller, its binding and gap to the fields.
+        """Take a ring entry out; its reference goes to the caller, binding and gap to the fields.
 
         Cost: O(index), because what is older moves up by one.
         """
-        mask = self._mask
-        i = (self._head + index) & mask
-        slot = self._slots[i]
-        assert slot is not None
-        self.binding = self._bindings[i]
-        self.missed = self._missed[i]
+        capacity = self.capacity
+        i = (self.head + index) % capacity
+        slot = self.slots[i]
+        self.binding = self.bindings[i]
+        self.missed = self.gaps[i]
         while index:
-            j = (i - 1) & mask
-            self._slots[i] = self._slots[j]
-            self._bindings[i] = self._bindings[j]
-            self._missed[i] = self._missed[j]
+            j = (i - 1) % capacity
+            self.slots[i] = self.slots[j]
+            self.bindings[i] = self.bindings[j]
+            self.gaps[i] = self.gaps[j]
             i = j
             index -= 1
-        self._slots[i] = None
-        self._bindings[i] = None
-        self._head = (i + 1) & mask
+        self.head = (i + 1) % capacity
         self.count -= 1
-        return slot
+        return slot  # type: ignore[return-value]
 
     def drop(self, index: int) -> None:  # hot:
         """Take an entry out and give its reference back; its gap goes to what is behind it."""
         slot = self.remove(index)
         if self.binding is None or self.binding.replier:
             slot.held -= 1  # as push() counted it
-        self.add_missed(index, self.missed)
+        if self.missed:
+            self.add_missed(index, self.missed)
         self.pool.put(slot)
 
     def add_missed(self, index: int, count: int) -> None:  # hot:
-        """Count a gap just before the entry at `index`; behind the newest: before what comes."""
+        """Note a gap just before the entry at `index`; behind the newest: before what comes."""
         if index < self.count:
-            self._missed[(self._head + index) & self._mask] += count
+            self.gaps[(self.head + index) % self.capacity] += count
         else:
             self.missed_next += count
+            self.quick = None
 
     def find_answer(self, serial: int) -> int:
         """Return the index of the answer to this Ksock's own request `serial`, or -1."""
@@ -151,22 +320,28 @@ class Queue:
         return binding is not None and binding.replier
 
     def oldest_copy(self) -> "Slot | None":  # hot:
-        """Return the oldest message here that only listeners hold, on this bus.
+        """Return the oldest message of the ring that only listeners hold, on this bus.
 
-        None if there is none.
+        None if there is none. Urgent messages lie in front and may be newer.
         """
+        oldest = None
         for i in range(self.count):
             slot = self.slot_at(i)
-            if slot.held == 0 and self.binding_at(i) is not None:
-                return slot
-        return None
+            if slot.held == 0:
+                if oldest is None or oldest.is_newer(slot):
+                    oldest = slot
+                if not slot.flags & _URGENT:
+                    break
+        return oldest
 
     def drop_copies(self, slot: Slot) -> None:  # hot:
         """Remove every copy of `slot` and count it as missed."""
         i = 0
         while i < self.count:
             if self.slot_at(i) is slot:
+                self.missed_total += 1
                 self.add_missed(i, 1)
                 self.drop(i)
             else:
                 i += 1
+        self.unblock()

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from .bus import Bus
+    from .hot import Hot
     from .ksock import Ksock
     from .limpet import Limpet
     from .link import Link
     from .port import Waiter
-    from .queue import Queue
 
     class Driver(Protocol):
         """What the runner needs of a driver (transport/pump.py)."""
@@ -74,7 +74,7 @@ class Runner:
         """Let a driver move the bytes of a limpet's link."""
         driver.attach(limpet.link, self._waiter)
         limpet.driver = driver
-        limpet.hot.queue.watch = self._waiter
+        limpet.hot.watch = self._waiter
         self._drivers.append(driver)
         self._waiter.wake()
 
@@ -129,7 +129,7 @@ class Runner:
         return called
 
     def _dispatch(self, ksock: "Ksock") -> bool:  # hot:
-        if ksock.hot.queue.count == 0:
+        if ksock.hot.count == 0:
             return False
         self.inside = True
         called = ksock.dispatch()
@@ -173,7 +173,7 @@ class Runner:
             )
 
     def wait(
-        self, ready: "Callable[[], bool]", timeout_ms: "int | None", queue: "Queue | None" = None
+        self, ready: "Callable[[], bool]", timeout_ms: "int | None", hot: "Hot | None" = None
     ) -> bool:
         """Pump, or let the thread that pumps do it, until ready().
 
@@ -183,8 +183,8 @@ class Runner:
         check_ms("timeout_ms", timeout_ms)
         start = self.now()
         mine = False
-        if queue is not None:
-            queue.watch = self._waiter
+        if hot is not None and hot.watch is None:
+            hot.set_watch(self._waiter)
         try:
             while True:
                 with self._waiter.lock:
@@ -261,7 +261,7 @@ class Runner:
     def wait_for_replier(self, text: str, timeout_ms: "int | None") -> None:
         """See Bus.wait_for_replier."""
         bindings = self._bus.bindings
-        if not self.wait(lambda: bindings.has_replier(text), timeout_ms):
+        if not self.wait(lambda: bindings.replier_of(text) is not None, timeout_ms):
             self.check_open()
             raise NoReplier(self.no_replier(text, timeout_ms))
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The slots of a bus: every message lives in one, from its send until its last reader lets go.
 
-Rules: all slots are made in the constructor and are of one size; they change hands by reference,
-the data is copied once, when it comes in. `refs` counts who has a slot (queues, the view of a
-Ksock, a sender at work). `held` counts those among them that protect it from being dropped: an
-unread request in its replier's queue, a view, a sender at work. A slot that is `parked` waits to
-carry the answer to a request (answers.py); nobody else refers to it.
+Rules: all slots are of one size; they change hands by reference, the data is copied once, when it
+comes in. `refs` counts who has a slot (queues, a log, a view, a sender at work); a free one has
+1, so that taking it costs nothing. `held` counts those among them that protect it from being
+dropped: an unread request in its replier's queue, an answer, a view, a sender at work. A free slot
+is *plain*: it has no more to say than an announcement without flags; who says more sets `kind` or
+`flags`, and put() makes it plain again. A slot that is PARKED waits to carry the answer to a
+request (answers.py); nobody else refers to it.
 """
 
 from .port import const
@@ -13,142 +15,73 @@ from .port import const
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Name
-    from .queue import Queue
+    from .hot import Hot
 
 _MASK = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
 
 ANNOUNCEMENT = const(0)
 REQUEST = const(1)
 REPLY = const(2)
 STATUS = const(3)
+PARKED = const(4)
 
 
-class Slot:
-    """One message buffer with its message's fields; made by Pool only."""
+class Mark:
+    """A place in a chain of slots: what is in front of the first one."""
+
+    __slots__ = ("next", "seq")
+
+    def __init__(self) -> None:
+        self.next: Slot | None = None
+        self.seq = 0  # in a log: its number there; read of a parked answer: when; else when sent
+
+
+class Slot(Mark):
+    """One message buffer with its message's fields; made by Pool (pool.py) only."""
 
     __slots__ = (
-        "next refs held order kind name net serial sender_net sender to flags user reply_net "
-        "reply_serial cookie size data answer asker holder request deadline timed index"
+        "refs held kind name net serial sender to flags user reply_net reply_serial cookie size "
+        "data carry pair asker holder deadline"
     ).split()
 
-    def __init__(self, size: int) -> None:
-        self.next: Slot | None = None  # the next free one
-        self.refs = 0
+    def __init__(self, data: memoryview) -> None:
+        self.next = None  # the next free one, or the next in the log
+        self.seq = 0
+        self.refs = 1
         self.held = 0
-        self.order = 0  # when it was filled: a running number of the bus, wraps at 2**30
-        self.kind = ANNOUNCEMENT
         self.name: Name = None  # type: ignore[assignment]  # bindings.Name
-        self.net = 0  # id: node that numbered the message (0: this bus) ...
-        self.serial = 0  # ... and its number there
-        self.sender_net = 0  # node of the sending Ksock, 0: this bus
+        self.serial = 0  # id: number of the message at the node that numbered it ...
         self.sender = 0  # id of the sending Ksock there
+        self.size = 0  # bytes of data
+        # A view, so that its size is fixed whatever is copied in.
+        self.data = data
+        self.clean()
+
+    def clean(self) -> None:  # hot:
+        """Make it plain."""
+        self.kind = ANNOUNCEMENT
+        self.net = 0  # ... and that node, 0: this bus
         self.to = 0  # Ksock that is meant, 0: any
-        self.flags = 0  # system half
-        self.user = 0  # user's half, carried untouched
+        self.flags = 0  # system half, and STAGED of what is not plain otherwise
+        self.user = 0  # user's half, carried untouched; of a status: code | errno << 8
         self.reply_net = 0  # id of the request that this answers, or will answer
         self.reply_serial = 0
         self.cookie = 0  # the asker's private number, comes back with the answer
-        self.size = 0  # bytes of data
-        # A view, so that its size is fixed whatever is copied in.
-        self.data = memoryview(bytearray(size))
-        # Of a request: where its answer is parked.
-        self.answer: Slot | None = None
-        # Of a parked answer (see answers.py):
-        self.asker: Queue | None = None  # Queue that gets it; None: its Ksock has closed
-        self.holder: Queue | None = None  # Queue whose Ksock has read the request
-        self.request: Slot | None = None  # the request while it is unread
-        self.timed = False  # has it a deadline?
-        self.deadline = 0  # ms, wraps
-        self.index = -1  # place in the table of outstanding requests, -1: not outstanding
+        self.carry: object = None  # the sender's private object for readers
+        # Of a request that is unread: where its answer is parked; of that: the unread request.
+        self.pair: Slot | None = None
+        # Of a parked answer:
+        self.asker: Hot | None = None  # who gets it; None: has closed, or the send still waits
+        self.holder: Hot | None = None  # who has the request in its queue, or has read it
+        self.deadline = -1  # ms, wraps; -1: none
 
+    def is_newer(self, other: "Slot") -> bool:  # hot:
+        """Was it sent after `other`?"""
+        # Slots that were in a log have another `seq`, but they are of this bus.
+        age = self.seq if self.net else self.serial
+        return (age - (other.seq if other.net else other.serial)) & _MASK < _HALF
 
-class Pool:
-    """The free slots, and how one is taken back when there are none."""
-
-    def __init__(self, count: int, size: int) -> None:
-        self.count = count
-        self.size = size
-        self.free: Slot | None = None
-        self.free_count = 0
-        self.free_count_min = count  # low-water mark
-        self.order = 0
-        self.queues: list[Queue] = []  # all Queues of the bus, in the order of their ids
-        self.dropped = 0  # messages dropped to make room
-        self._all = [Slot(size) for _ in range(count)]
-        for slot in self._all:
-            slot.next = self.free
-            self.free = slot
-        self.free_count = count
-
-    def can(self, count: int) -> bool:  # hot:
-        """Tell whether need(count) would do; drops nothing. Cost: O(slots) when short."""
-        count -= self.free_count
-        if count > 0:
-            for slot in self._all:
-                if slot.refs and not slot.held:
-                    count -= 1
-        return count <= 0
-
-    def need(self, count: int) -> bool:  # hot:
-        """Make sure that `count` slots are free, dropping old listeners' copies.
-
-        False if it can't be.
-        """
-        while self.free_count < count:
-            if not self._drop_oldest():
-                return False
-        return True
-
-    def first(self) -> Slot:  # hot:
-        """Return the slot that get() would give, still free; only after need()."""
-        slot = self.free
-        assert slot is not None
-        return slot
-
-    def get(self) -> Slot:  # hot:
-        """Take a free slot, with one reference that holds it; only after need()."""
-        slot = self.free
-        assert slot is not None
-        self.free = slot.next
-        slot.next = None
-        slot.refs = slot.held = 1
-        self.order = slot.order = (self.order + 1) & _MASK
-        self.free_count -= 1
-        if self.free_count < self.free_count_min:
-            self.free_count_min = self.free_count
-        return slot
-
-    def stamp(self, slot: Slot) -> None:  # hot:
-        """Make a slot the newest one."""
-        self.order = slot.order = (self.order + 1) & _MASK
-
-    def let_go(self, slot: Slot) -> None:  # hot:
-        """Give back a reference that held the slot."""
-        slot.held -= 1
-        self.put(slot)
-
-    def put(self, slot: Slot) -> None:  # hot:
-        """Give back a reference; the last one frees the slot."""
-        slot.refs -= 1
-        if slot.refs == 0:
-            slot.answer = None
-            slot.next = self.free
-            self.free = slot
-            self.free_count += 1
-
-    def _drop_oldest(self) -> bool:  # hot:
-        # The oldest message that only listeners still hold goes; each of them is told (missed).
-        oldest = None
-        for queue in self.queues:
-            slot = queue.oldest_copy()
-            if slot is not None and (
-                oldest is None or (oldest.order - slot.order) & _MASK < 0x20000000
-            ):
-                oldest = slot
-        if oldest is None:
-            return False
-        self.dropped += 1
-        for queue in self.queues:
-            # Each copy gives its reference back; with the last one the slot is free.
-            queue.drop_copies(oldest)
-        return True
+    def carries(self, serial: int) -> bool:  # hot:
+        """Is it parked for the answer to the request `serial` of this bus?"""
+        return self.kind == PARKED and self.reply_net == 0 and self.reply_serial == serial

@@ -64,7 +64,7 @@ def test_the_checker_finds_what_is_planted(
         monkeypatch.setattr(limpet, "LINK_LOST", status.LINK_DOWN)
     elif plant == "a failure is called a reply":
         monkeypatch.setattr(
-            Answers, "end_failed", lambda self, answer, data, size: self.reply(answer)
+            Answers, "end_failed", lambda self, answer, data, size: self.reply(answer, answer.name)
         )
     elif plant == "requests are forgotten":
         monkeypatch.setattr(Answers, "end_read", lambda self, queue, code: None)

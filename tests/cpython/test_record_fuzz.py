@@ -205,7 +205,7 @@ def test_each_is_counted(payload: bytes) -> None:
     target = Target(1)
     moved = target.give(payload)
     if payload.startswith(b"\x62a") and len(payload) > 200:
-        assert [b.text for b in target.pair.buses[0].bindings.all if len(b.text) > 200]
+        assert [b.text for b in target.pair.buses[0].bindings.all() if len(b.text) > 200]
     else:
         assert moved > 0
     target.finish()

@@ -132,7 +132,7 @@ class TestNobodySleepsOn(Case):
         for _ in range(3):
             self.go(self.bus.ksock().wait_for_msg)
             self.go(call)
-        while replier.hot.queue.count < 3:
+        while replier.hot.unread() < 3:
             time.sleep(0.0005)
         self.bus.close()
         self.join(LONG_S)
@@ -310,7 +310,7 @@ class TestOneKsockManyThreads(Case):
         reader = self.go(read)
         callers = [self.go(lambda k=k: call(k)) for k in range(4)]  # type: ignore[misc]
         for i in range(50):
-            while b.hot.queue.room() < 8 and reader.is_alive():
+            while b.hot.room() < 8 and reader.is_alive():
                 time.sleep(0.0002)
             a.announce("$.News", b"%d" % i)
         for thread in [*callers, reader]:

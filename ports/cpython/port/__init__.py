@@ -6,7 +6,17 @@ Rule: the names are the table in ports/README.md, the same on every platform and
 
 from .codec import cobs_decode, cobs_encode, crc16
 from .kbus import KBUS
-from .system import NAME, const, copy, entropy, print_exception, ticks_ms, unique_id
+from .system import (
+    NAME,
+    buffer,
+    const,
+    copy,
+    entropy,
+    print_exception,
+    store,
+    ticks_ms,
+    unique_id,
+)
 from .uart import open_uart
 from .waiter import Waiter
 
@@ -14,6 +24,7 @@ __all__ = [
     "KBUS",
     "NAME",
     "Waiter",
+    "buffer",
     "cobs_decode",
     "cobs_encode",
     "const",
@@ -22,6 +33,7 @@ __all__ = [
     "entropy",
     "open_uart",
     "print_exception",
+    "store",
     "ticks_ms",
     "unique_id",
 ]

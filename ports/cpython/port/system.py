@@ -4,6 +4,7 @@
 Rule: `ticks_ms` wraps at 2**30 as on a board: a program that mishandles the wrap fails here too.
 """
 
+import mmap
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ import uuid
 NAME = "cpython"
 
 _MASK = 0x3FFFFFFF
+_LARGE = 1 << 20
 _MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
@@ -31,6 +33,25 @@ def copy(
     """Copy source[si:si+count] over target[ti:ti+count]; both must have that many. May overlap."""
     assert 0 <= ti <= len(target) - count and 0 <= si <= len(source) - count
     target[ti : ti + count] = source[si : si + count]
+
+
+def store(target: memoryview, source: bytes | bytearray | memoryview) -> int:
+    """Copy the whole of `source` to the start of `target`.
+
+    Returns its size, or -1 if it does not fit. Raises TypeError if it is no buffer of bytes.
+    """
+    size = len(source)
+    if size > len(target):
+        return -1
+    target[:size] = source
+    return size
+
+
+def buffer(size: int) -> memoryview:
+    """Return `size` bytes of zeros as a view; the memory of large ones is taken when it is used."""
+    if size < _LARGE:
+        return memoryview(bytearray(size))
+    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 def ticks_ms() -> int:

@@ -5,19 +5,20 @@ Rule: the names are the table in ports/README.md, the same on every platform and
 """
 
 from .kbus import KBUS
-from .system import NAME, const, entropy, print_exception, ticks_ms, unique_id
+from .system import NAME, buffer, const, entropy, print_exception, ticks_ms, unique_id
 from .uart import open_uart
 from .waiter import Waiter
 
 try:
-    from .codec_viper import cobs_decode, cobs_encode, copy, crc16
+    from .codec_viper import cobs_decode, cobs_encode, copy, crc16, store
 except (ImportError, SyntaxError, ValueError):  # no viper here, or .mpy files of another machine
-    from .codec_plain import cobs_decode, cobs_encode, copy, crc16
+    from .codec_plain import cobs_decode, cobs_encode, copy, crc16, store
 
 __all__ = (
     "KBUS",
     "NAME",
     "Waiter",
+    "buffer",
     "cobs_decode",
     "cobs_encode",
     "const",
@@ -26,6 +27,7 @@ __all__ = (
     "entropy",
     "open_uart",
     "print_exception",
+    "store",
     "ticks_ms",
     "unique_id",
 )

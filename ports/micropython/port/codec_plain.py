@@ -19,6 +19,21 @@ def copy(target, ti: int, source, si: int, count: int) -> None:  # hot:
             count -= 1
 
 
+def store(target, source) -> int:  # hot:
+    """Copy the whole of `source` to the start of `target`.
+
+    Returns its size, or -1 if it does not fit.
+    """
+    if isinstance(source, str):  # it has a buffer here
+        raise TypeError("data is bytes, not text")
+    size = len(source)
+    if size > len(target):
+        return -1
+    for i in range(size):
+        target[i] = source[i]
+    return size
+
+
 def crc16(buf, start: int, end: int, seed: int) -> int:  # hot:
     """Return the CRC-16 (polynomial 0x1021, high bit first, no final xor) of buf[start:end]."""
     while start < end:

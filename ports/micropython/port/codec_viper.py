@@ -23,6 +23,26 @@ def copy(target, ti: int, source, si: int, count: int):  # hot:
 
 
 @micropython.viper
+def store(target, source) -> int:  # hot:
+    """Copy the whole of `source` to the start of `target`.
+
+    Returns its size, or -1 if it does not fit.
+    """
+    if isinstance(source, str):  # it has a buffer here
+        raise TypeError("data is bytes, not text")
+    size = int(len(source))
+    if size > int(len(target)):
+        return -1
+    t = ptr8(target)  # noqa: F821
+    s = ptr8(source)  # noqa: F821
+    i = 0
+    while i < size:
+        t[i] = s[i]
+        i += 1
+    return size
+
+
+@micropython.viper
 def crc16(buf, start: int, end: int, seed: int) -> int:  # hot:
     """Return the CRC-16 (polynomial 0x1021, high bit first, no final xor) of buf[start:end]."""
     p = ptr8(buf)  # noqa: F821

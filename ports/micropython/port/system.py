@@ -16,6 +16,11 @@ _MASK = const(0x3FFFFFFF)
 _MACHINE_ID_FILE = "/etc/machine-id"
 
 
+def buffer(size: int):
+    """Return `size` bytes of zeros as a view."""
+    return memoryview(bytearray(size))
+
+
 def ticks_ms() -> int:  # hot:
     """Return a monotonic time in ms, 0..2**30-1, that wraps."""
     return time.ticks_ms() & _MASK
