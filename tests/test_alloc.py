@@ -15,18 +15,21 @@ if "/" in __file__:
 import unittest
 
 import alloc_bus
+import alloc_irq
 import alloc_layout
 import alloc_limpet
 import alloc_link
 import alloc_transport
 from costs import cost
 
-SOURCES = (alloc_bus, alloc_layout, alloc_link, alloc_limpet, alloc_transport)
+SOURCES = (alloc_bus, alloc_irq, alloc_layout, alloc_link, alloc_limpet, alloc_transport)
 
 HOT = (
     "answers.Answers._end",
     "answers.Answers._expire",
+    "answers.Answers._first",
     "answers.Answers._give_up",
+    "answers.Answers._is_before",
     "answers.Answers._leave",
     "answers.Answers._withdraw",
     "answers.Answers.end",
@@ -76,6 +79,14 @@ HOT = (
     "inbox.Inbox._unnamed",
     "inbox.Inbox._unsign",
     "inbox.Inbox.receive",
+    "irq.IrqInbox._is_full",
+    "irq.IrqInbox._lose",
+    "irq.IrqInbox._miss",
+    "irq.IrqInbox._put",
+    "irq.IrqInbox._tell",
+    "irq.IrqInbox.drain",
+    "irq.IrqInbox.post",
+    "irq.IrqInbox.post_int",
     "ksock.Ksock.dispatch",
     "layout.Layout.fits",
     "layout._Bool.get",
@@ -154,6 +165,7 @@ HOT = (
     "port.waiter.Waiter.wait",
     "port.waiter.Waiter.wake",
     "port.waiter._Flag.ioctl",
+    "queue.Queue._close_gap",
     "queue.Queue._keep_viewed",
     "queue.Queue.add_missed",
     "queue.Queue.attach",

@@ -125,20 +125,29 @@ class Answers:
         self.now_ms = now_ms
         if self.timed_count == 0:
             return MS_MAX
-        left = ticks_diff(self._due, now_ms)
-        if left > 0:
-            return left
-        self._due = ticks_add(now_ms, MS_MAX)
-        for answer in self._pool.slots:
-            if answer.deadline >= 0:
+        while ticks_diff(self._due, now_ms) <= 0:
+            answer = self._first()
+            if answer is None:
+                return MS_MAX
+            self._due = answer.deadline
+            if ticks_diff(self._due, now_ms) <= 0:
                 self._expire(answer)
         return ticks_diff(self._due, now_ms)
 
+    def _first(self) -> "Slot | None":  # hot:
+        # Whose deadline is the first; of several the one that was asked first.
+        first = None
+        for slot in self._pool.slots:
+            if slot.deadline >= 0 and (first is None or self._is_before(slot, first)):
+                first = slot
+        return first
+
+    def _is_before(self, a: Slot, b: Slot) -> bool:  # hot:
+        ms = ticks_diff(a.deadline, b.deadline)
+        return ms < 0 or (ms == 0 and (a.reply_serial - b.reply_serial) & 0x3FFFFFFF > 0x20000000)
+
     def _expire(self, answer: Slot) -> None:  # hot:
-        if ticks_diff(answer.deadline, self.now_ms) > 0:
-            if ticks_diff(answer.deadline, self._due) < 0:
-                self._due = answer.deadline
-        elif answer.pair is None:
+        if answer.pair is None:
             self.end(answer, status.EXPIRED)
         elif answer.holder is None:
             self._give_up(answer)
@@ -192,14 +201,6 @@ class Answers:
             if newest is None:
                 return
             self.end(newest, code)
-
-    def owed_count(self, queue: "Hot") -> int:
-        """Return how many requests a Ksock has read and not answered."""
-        count = 0
-        for slot in self._pool.slots:
-            if slot.holder is queue and slot.pair is None:
-                count += 1
-        return count
 
     def forget_asker(self, queue: "Hot") -> None:
         """The asker closes: what comes for it is for nobody, its requests run on."""

@@ -55,14 +55,15 @@ class Name:
                 return binding
         return None
 
-    def room_for(self, flags: int, announcing: bool) -> int:  # hot:
+    def room_for(self, flags: int) -> int:  # hot:
         """Return 0 if all listeners have room, -EBUSY (ALL_OR_FAIL) or -EAGAIN if one has not.
 
-        With ALL_OR_WAIT those without room are told to wake senders when they have some.
+        With ALL_OR_WAIT those without room are told to wake senders when they have some. Links do
+        not count: what they lose, they tell.
         """
         code = 0
         for binding in self.listeners:
-            if (announcing or not binding.proxy) and binding.hot.room() <= 0:
+            if not binding.proxy and binding.hot.room() <= 0:
                 if flags & _ALL_OR_FAIL:
                     return -_EBUSY
                 binding.hot.block()

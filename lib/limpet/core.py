@@ -20,7 +20,7 @@ _EINVAL = const(22)
 _ENOSPC = const(28)
 _EBADMSG = const(74)
 
-_BIND_EVENT = const("$.KBUS.ReplierBindEvent")
+_BIND_EVENT = "$.KBUS.ReplierBindEvent"
 
 
 class Core:
@@ -128,8 +128,8 @@ class Core:
     def bind(self, hot: Hot, text: str, replier: bool, proxy: bool = False) -> int:
         """Bind a Ksock to a name or pattern.
 
-        Returns 0, -EBADF, -EBADMSG, -ENAMETOOLONG, -EADDRINUSE, -ENOSPC; -EAGAIN, -ENOBUFS or
-        -EMSGSIZE if the bus reports binds and this one can't be told. Cost: O(names) for a
+        Returns 0, -EBADF, -EBADMSG, -ENAMETOOLONG, -EADDRINUSE, -ENOSPC; -EAGAIN or -EMSGSIZE
+        if the bus reports binds and this one can't be told. Cost: O(names) for a
         pattern.
         """
         code = self._check(hot, text, replier)
@@ -186,6 +186,11 @@ class Core:
         """Return the id of the Ksock that a request with that plain name would reach, 0: none."""
         binding = self.bindings.replier_of(text)
         return 0 if binding is None else binding.hot.id
+
+    @property
+    def reporting(self) -> bool:
+        """Are replier binds and unbinds reported?"""
+        return self.pool.events is not None and self.pool.events.reporting
 
     def report_binds(self, hot: Hot, on: bool) -> int:
         """Report replier binds and unbinds from now on, or no more.

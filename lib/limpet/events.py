@@ -45,7 +45,7 @@ class Events:
         self._losing = False
 
     def tell(self, is_bind: bool, binding: "Binding", may_fail: bool) -> int:
-        """Announce a change that is about to happen; 0, -EAGAIN, -ENOBUFS or -EMSGSIZE."""
+        """Announce a change that is about to happen; 0, -EAGAIN or -EMSGSIZE."""
         if not self.reporting:
             return 0
         serial = self._pool.next_serial()
@@ -60,7 +60,7 @@ class Events:
         for b in self.name.listeners:
             if not b.proxy and (b.hot.aside or b.hot.room() <= 0):
                 return -_EAGAIN
-        return self._send(data, serial, None, None)
+        return self._send(data, serial, None, None) and -_EAGAIN
 
     def _tell_surely(self, data: bytes, serial: int) -> None:
         if not self._aside:
@@ -164,5 +164,5 @@ _NOWHERE: "Binding" = _Nowhere()  # type: ignore[assignment]
 def _event(is_bind: bool, binding: "Binding") -> bytes:
     name = binding.text.encode()
     size = 4 * ((len(name) + 4) // 4)
-    head = struct.pack("=III", is_bind, binding.hot.id, len(name))
+    head = struct.pack("III", is_bind, binding.hot.id, len(name))
     return head + name + bytes(size - len(name))

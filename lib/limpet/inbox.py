@@ -9,7 +9,7 @@ Messages keep the id they have at home: the far node and its number.
 
 from . import names, record
 from .context import ReceiveContexts
-from .errors import EADDRNOTAVAIL, EAGAIN, EBADMSG, EMSGSIZE, ENOBUFS, ENOSPC
+from .errors import EADDRNOTAVAIL, EAGAIN, EBADMSG, EMSGSIZE, ENOSPC
 from .outbox import CONTEXT_COUNT, Ticket
 from .port import const
 from .record import Cursor
@@ -27,7 +27,7 @@ _HALF = const(0x20000000)
 _ERRNO_MAX = const(199)
 
 # Why a bind for the far side may do later: no place, or a bind event finds no room.
-_LATER = (-ENOSPC, -EAGAIN, -ENOBUFS)
+_LATER = (-ENOSPC, -EAGAIN)
 
 
 class Inbox:

@@ -69,6 +69,10 @@ class Queue:
         """Return how many messages wait to be read here."""
         return self.count + self.log.end - self.cursor.seq
 
+    def message_count(self) -> int:
+        """Return how many messages are on their way to the reader, with events set aside."""
+        return self.unread() + self.aside
+
     def room(self) -> int:  # hot:
         """Return how many messages may come before the queue refuses."""
         return self.limit - self.count - self.reserved - self.log.end + self.cursor.seq
@@ -126,12 +130,13 @@ class Queue:
         if slot.flags & _URGENT:
             self.head = i = (self.head - 1) % i
             self.gaps[i] = 0
+            if self.unread() == 0:  # what it missed is told by what it reads next
+                self._close_gap(i)
         else:
             if self.cursor.next is not None:
                 self.settle()
             i = (self.head + self.count) % i
-            self.gaps[i] = self.missed_next
-            self.missed_next = 0
+            self._close_gap(i)
         self.slots[i] = slot
         self.bindings[i] = binding
         self.count += 1
@@ -145,6 +150,10 @@ class Queue:
             self.log.limit -= 1
         if self.watch is not None:
             self.watch.wake()
+
+    def _close_gap(self, i: int) -> None:  # hot:
+        self.gaps[i] = self.missed_next
+        self.missed_next = 0
 
     def put_in(self, slot: Slot, binding: "Binding | None") -> None:  # hot:
         """Append a request or an answer without flags; the caller's reference goes with it."""
@@ -235,8 +244,7 @@ class Queue:
             i = (self.head + self.count) % self.capacity
             self.slots[i] = slot
             self.bindings[i] = slot.name.binding_of(self)  # type: ignore[arg-type]
-            self.gaps[i] = self.missed_next
-            self.missed_next = 0
+            self._close_gap(i)
             self.count += 1
             slot.refs += 1
             self.cursor = slot

@@ -107,12 +107,15 @@ class Sender(Queue):
         if name.log is pool.no_log:
             self.number()
             return self.last_serial
-        code = name.room_for(self.flags, True) if self.flags & _ALL else 0
+        if not pool.can(1):
+            return self.refuse(-_ENOBUFS)
+        code = name.room_for(self.flags) if self.flags & _ALL else 0
         if code == -_EBUSY:
             self.number()
             return self.refuse(code)
-        if not pool.need(1):
-            return self.refuse(-_ENOBUFS)
+        pool.need(1)  # only now: what is refused drops nobody's message
+        if code:
+            code = name.room_for(self.flags)
         slot = self.fill(pool.free)  # type: ignore[arg-type]
         slot.name = name
         pool.get()
@@ -133,7 +136,9 @@ class Sender(Queue):
         if code and code != -_EAGAIN:
             self.number()
             return self.refuse(code)
-        self.pool.need(2)  # only now: what is refused drops nobody's message
+        self.pool.need(2)
+        if code:  # what was dropped may have made room
+            code = self._check(name, self.flags, self.meant)
         slot = self.fill(self.pool.free)  # type: ignore[arg-type]
         slot.name = name
         self.pool.get()
@@ -172,7 +177,7 @@ class Sender(Queue):
                 binding.hot.block()
                 return -_EAGAIN
             return -_EBUSY
-        return name.room_for(flags, False) if flags & _ALL else 0
+        return name.room_for(flags) if flags & _ALL else 0
 
     def send_reply(self, request: "Asked") -> int:  # hot:
         """See Hot.reply."""
@@ -233,6 +238,14 @@ class Sender(Queue):
                     return slot
         return None
 
+    def owed_count(self) -> int:
+        """Return how many requests this Ksock has read and not answered. Cost: O(slots)."""
+        count = 0
+        for slot in self.pool.slots:
+            if slot.holder is self and slot.pair is None:
+                count += 1
+        return count
+
     # Sends that wait for room
 
     def _wait(self, slot: "Slot", code: int) -> int:  # hot:
@@ -284,7 +297,7 @@ class Sender(Queue):
         if slot.kind == REQUEST:
             code = self._check(slot.name, slot.flags, slot.to)
         else:
-            code = slot.name.room_for(slot.flags, True)
+            code = slot.name.room_for(slot.flags)
         if code < 0:
             return code
         self.pending = None
