@@ -63,7 +63,7 @@ def find(which: int) -> Device:
     if device is None:
         if which != 0:
             raise error(-_ENOENT, f"there is no KBUS {which}")
-        device = _make(0)
+        device = _put(_make(0))
     return device
 
 
@@ -71,7 +71,9 @@ def make_next() -> int:
     """Make a bus under the lowest free number, and return that; EINVAL if all 256 are there."""
     for number in range(1, _COUNT_MAX):
         if number not in _devices:
-            return _make(number).number
+            device = _make(number)
+            if _put(device) is device:
+                return number
     raise error(-_EINVAL, f"there are {_COUNT_MAX} buses already")
 
 
@@ -79,9 +81,15 @@ def _make(number: int) -> Device:
     # Each is a node of its own when it gets links.
     node = node_id(unique_id() + b"kbus%d" % number) if number else None
     sizes = KBUS.SIZES
-    device = Device(number, Bus(node=node, **sizes), sizes["slot_size"] + OVERHEAD)
-    _devices[number] = device
-    return device
+    return Device(number, Bus(node=node, **sizes), sizes["slot_size"] + OVERHEAD)
+
+
+def _put(device: Device) -> Device:
+    # Return what is there then: another thread may have been quicker with a bus that it made.
+    there = _devices.setdefault(device.number, device)
+    if there is not device:
+        device.bus.close()
+    return there
 
 
 def serve(which: int, bus: Bus) -> None:
@@ -93,10 +101,9 @@ def serve(which: int, bus: Bus) -> None:
     """
     if not 0 <= which < _COUNT_MAX:
         raise error(-_EINVAL, f"the number of a bus is 0 to {_COUNT_MAX - 1}, not {which}")
-    if which in _devices:
+    device = Device(which, bus, total(NAME_SIZE_MAX, padded_data(bus.slot_size)))
+    if _devices.setdefault(which, device) is not device:
         raise AlreadyBound(f"there is a KBUS {which} already")
-    size_max = total(NAME_SIZE_MAX, padded_data(bus.slot_size))
-    _devices[which] = Device(which, bus, size_max)
 
 
 def unserve(which: int) -> Bus:
