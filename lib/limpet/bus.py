@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .aio import AsyncKsock
     from .bindings import Name
     from .hot import Hot
+    from .irq import IrqInbox
     from .run import Driver
 
 
@@ -76,6 +77,7 @@ class Bus(Core):
         self.answers.watch = self.pool.watch = self.waiter
         self.ksocks: list[Ksock] = []
         self.limpets: list[Limpet] = []
+        self.irqs: list[IrqInbox] = []
         self.runner = Runner(self)
 
     # Names and Ksocks
@@ -125,15 +127,30 @@ class Bus(Core):
             raise TableFull(f"all {self.ksock_count} Ksocks (ksock_count) are open")
         return hot
 
+    def irq_inbox(self, ks: Ksock, name: str, count: int = 8, size: int = 4) -> "IrqInbox":
+        """Return an inbox for one interrupt handler; what it posts, `ks` announces under `name`.
+
+        count: how many posts wait there for the next poll; size: bytes of the largest. Raises
+        ValueError for these, Closed, and as name().
+        """
+        from .irq import IrqInbox  # a board without interrupts has no need of it
+
+        with self.waiter.lock:
+            return IrqInbox(self.irqs, self.waiter, ks.hot, self.name(name), count, size)
+
     # Time
 
     def poll(self, now_ms: int) -> int:  # hot:
-        """Run what is due (deadlines, links); return ms until the next thing is, at most MS_MAX.
+        """Run what is due (deadlines, what interrupts posted, links).
 
-        now_ms: port.ticks_ms() or a test's clock, wraps at 2**30. Cost: O(links) when nothing is
-        due.
+        now_ms: port.ticks_ms() or a test's clock, wraps at 2**30. Returns ms until the next thing
+        is due, at most MS_MAX. Cost: O(links + inboxes) when nothing is due.
         """
         due = Core.poll(self, now_ms)
+        i = len(self.irqs)
+        while i:
+            i -= 1
+            due = min(due, self.irqs[i].drain())
         i = len(self.limpets)
         while i:  # a for loop would need a larger frame than is free
             i -= 1
