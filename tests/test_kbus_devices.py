@@ -16,6 +16,7 @@ from kbus_cases import (
     names,
 )
 from limpet.kbus import Ksock, Message, OrigFrom, Request, read_bindings, reply_to, serve, unserve
+from limpet.send import STAGED
 
 
 class TestOpening(KbusCase):
@@ -276,7 +277,9 @@ class TestShared(KbusCase):
         ks.send_msg(Message("$.News", orig_from=OrigFrom(1, 2), flags=0xFFFF0000))
         self.assertEqual(ours.next().name, "$.News")
         ours.announce("$.News")
-        self.assertEqual([m.orig_from for m in ks], [OrigFrom(1, 2), None])
+        ours.hot.carry = (1, 2, 3)  # theirs
+        ours.hot.announce(self.bus.name("$.News"), b"", -1, STAGED)
+        self.assertEqual([m.orig_from for m in ks], [OrigFrom(1, 2), None, None])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """Between messages of `limpet.kbus` and the hot layer: how a Message is sent, and made of a view.
 
 Rules: everything that KBUS carries and the bus does not look at (where a message came from
-first, where it is to go in the end, flags without a meaning) goes through as `carry`, a tuple.
+first, where it is to go in the end, flags without a meaning) goes through as `carry`.
 """
 
 from .errors import EADDRNOTAVAIL, ECONNREFUSED
@@ -26,10 +26,20 @@ if TYPE_CHECKING:
     from .bus import Bus
     from .hot import Hot
 
-_NOTHING = (0, 0, 0, 0, 0)  # carried: orig_from, final_to, flags
+_NOTHING = (0, 0, 0, 0)
 _ALL_OR = ALL_OR_WAIT | ALL_OR_FAIL
 _SENT = URGENT | _ALL_OR  # what the bus is told
 _KNOWN = _SENT | WANT_A_REPLY | WANT_YOU_TO_REPLY | SYNTHETIC
+
+
+class _Carried:
+    # A class of its own, as others may let messages carry anything.
+
+    __slots__ = ("ends", "flags")
+
+    def __init__(self, ends: "tuple[int, ...]", flags: int) -> None:
+        self.ends = ends  # orig_from, final_to
+        self.flags = flags  # those of the lower half that mean nothing
 
 
 def receive(view: MessageView) -> Message:
@@ -40,18 +50,21 @@ def receive(view: MessageView) -> Message:
         if view.wants_reply:
             flags |= WANT_YOU_TO_REPLY
     carried = view.carry
-    if not isinstance(carried, tuple):
-        # Of another node, and nobody there has said where it is from.
-        carried = (view.sender_net, view.sender if view.sender_net else 0, 0, 0, 0)
+    ends: tuple[int, ...] = _NOTHING
+    if isinstance(carried, _Carried):
+        ends = carried.ends
+        flags |= carried.flags
+    elif view.sender_net:  # of another node, where nobody has said more
+        ends = (view.sender_net, view.sender, 0, 0)
     return Message.from_sequence(
         (
             make_id(view.id_net, view.id_serial),
             make_id(view.in_reply_to_net, view.in_reply_to_serial),
             view.to,
             view.sender,
-            make_end(carried[0], carried[1]),
-            make_end(carried[2], carried[3]),
-            flags | carried[4],
+            make_end(ends[0], ends[1]),
+            make_end(ends[2], ends[3]),
+            flags,
             view.name,
             bytes(view.data[: view.size]),
         )
@@ -85,9 +98,9 @@ def _stage(hot: "Hot", message: Message) -> None:
     hot.user = message.flags >> 16 & 0xFFFF
     hot.to = message.to
     rest = message.flags & 0xFFFF & ~_KNOWN
-    carried = pair(message.orig_from) + pair(message.final_to) + (rest,)
-    if carried != _NOTHING:
-        hot.carry = carried
+    ends = pair(message.orig_from) + pair(message.final_to)
+    if rest or ends != _NOTHING:
+        hot.carry = _Carried(ends, rest)
 
 
 def _reply(bus: "Bus", hot: "Hot", message: Message, data: bytes, flags: int) -> int:
