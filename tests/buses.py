@@ -112,7 +112,7 @@ def closed_clean(case, bus):
     case.assertEqual(bus.pool.hots, [])
     case.assertEqual(bus.bindings.all(), [])
     case.assertEqual(bus.ksocks, [])
-    for name in bus.bindings._names.values():
+    for name in bus.bindings.names.values():
         case.assertEqual(name.pins, 0, name.text)
     free = 0
     slot = bus.pool.free

@@ -9,10 +9,10 @@ the line stays. A turn that is due again and again at the same time is a fault, 
 from buses import parked
 from limpet import Bus
 from limpet.link import UP
-from limpet.view import MessageView
 from limpet.rand import Random
 from limpet.ticks import ticks_add
 from limpet.transport.loopback import LoopbackDriver, loopback
+from limpet.view import MessageView
 
 START_MS = 0x3FFFFFFF - 300  # every run that matters crosses the wrap
 TURNS_MAX = 2000  # of one side at one time
@@ -151,7 +151,7 @@ class Pair:
         for side in range(2):
             bus = self.buses[side]
             limpet = self.limpets[side]
-            pins = [n.text for n in bus.bindings._names.values() if n.pins or n.contexts]
+            pins = [n.text for n in bus.bindings.names.values() if n.pins or n.contexts]
             tickets = [t for t in limpet.outbox.tickets if t.used or t.answer is not None]
             for what, value in (
                 ("slots", bus.pool.count - bus.pool.free_count()),

@@ -133,7 +133,7 @@ class TestManyNames(unittest.TestCase):
         self.assertTrue(pair.until(lambda: not pair.up()) >= 0)
         pair.run(3000)
         for side in range(2):
-            known = pair.buses[side].bindings._names.values()
+            known = pair.buses[side].bindings.names.values()
             self.assertEqual([n.text for n in known if n.pins or n.contexts is not None], [])
         pair.close()
         self.assertEqual(pair.leaks(), "")

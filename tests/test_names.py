@@ -131,7 +131,7 @@ class TestWhereNamesEnter(unittest.TestCase):
             self.assertRaises(BadName, ks.listener(name), len)
             self.assertRaises(BadName, ks.replier(name), len)
         self.assertEqual(self.bus.bindings.all(), [])
-        self.assertEqual(len(self.bus.bindings._names), 0)
+        self.assertEqual(len(self.bus.bindings.names), 0)
 
     def test_wildcards_may_not_be_sent(self):
         """One sends under plain names only."""

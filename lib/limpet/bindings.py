@@ -148,7 +148,7 @@ class Bindings:
         self.count = 0
         self.version = 0  # changes with every binding that is not a proxy's
         self._pool = pool
-        self._names: dict[str, Name] = {}
+        self.names: dict[str, Name] = {}  # by text
         self._exact: dict[str, list[Binding]] = {}  # by text, in the order they were made
         self._wild: list[Binding] = []  # those with a wildcard
         self._logs: dict[tuple[int, ...], Log] = {}  # by the ids of their readers
@@ -156,18 +156,14 @@ class Bindings:
 
     def name(self, text: str) -> "Name | None":
         """Return the Name of a legal plain name, made on first use; None if the table is full."""
-        name = self._names.get(text)
+        name = self.names.get(text)
         if name is None:
-            if len(self._names) >= self.name_count and not self._make_room():
+            if len(self.names) >= self.name_count and not self._make_room():
                 return None
             name = Name(text)
             self.compile(name)
-            self._names[text] = name
+            self.names[text] = name
         return name
-
-    def known(self, text: str) -> "Name | None":
-        """Return the Name if it is in the table, else None."""
-        return self._names.get(text)
 
     def _same(self, text: str) -> "list[Binding]":
         # The list in which bindings to `text` are.
@@ -237,11 +233,11 @@ class Bindings:
         if not binding.proxy:
             self.version += 1
         if names.is_wildcard(binding.text):
-            for text in list(self._names):
+            for text in list(self.names):
                 if names.matches(binding.text, text):
-                    self.compile(self._names[text])
+                    self.compile(self.names[text])
         else:
-            name = self._names.get(binding.text)
+            name = self.names.get(binding.text)
             if name is not None:
                 self.compile(name)
 
@@ -295,10 +291,10 @@ class Bindings:
             del self._logs[tuple(sorted([hot.id for hot in old.readers]))]
 
     def _make_room(self) -> bool:
-        for text in self._names:
-            name = self._names[text]
+        for text in self.names:
+            name = self.names[text]
             if not name.kept and name.pins == 0 and not self._is_asked(name):
-                del self._names[text]
+                del self.names[text]
                 self._use_log(name, self._pool.no_log)
                 return True
         return False

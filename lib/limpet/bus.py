@@ -94,6 +94,9 @@ class Bus(Core):
 
     def find_name(self, text: str) -> "Name":
         """Return the Name for one send; as name(), but the table may forget it later."""
+        known = self.bindings.names.get(text)
+        if known is not None:
+            return known
         name = self.lookup(text)
         if isinstance(name, int):
             if name == -TableFull.code:
@@ -130,8 +133,9 @@ class Bus(Core):
     def irq_inbox(self, ks: Ksock, name: str, count: int = 8, size: int = 4) -> "IrqInbox":
         """Return an inbox for one interrupt handler; what it posts, `ks` announces under `name`.
 
-        count: how many posts wait there for the next poll; size: bytes of the largest. Raises
-        ValueError for these, Closed, and as name().
+        ks: a Ksock (`sync` of an AsyncKsock). count: how many posts may wait there for the next
+        poll; size: bytes of the largest. See irq.py. Raises ValueError for a count or size that
+        can't be, Closed, and as name().
         """
         from .irq import IrqInbox  # a board without interrupts has no need of it
 

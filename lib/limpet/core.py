@@ -75,7 +75,7 @@ class Core:
 
         The table may forget it later, unless its `kept` is set.
         """
-        name = self.bindings.known(text)
+        name = self.bindings.names.get(text)
         if name is None:
             code = names.check(text, False)
             if code:
@@ -173,8 +173,8 @@ class Core:
         return 0
 
     def _wake(self) -> None:
-        if self.pool.watch is not None:
-            self.pool.watch.wake()
+        # A sender that waits, too: it may have another replier now, or a listener less.
+        self.pool.wake_senders()
 
     def _check(self, hot: Hot, text: str, replier: bool) -> int:
         if hot.closed:

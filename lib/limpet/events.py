@@ -81,12 +81,14 @@ class Events:
                 full.append(hot)
         if full and len(self._aside) + len(full) > self.limit:
             self._losing = True
+        if self._losing:  # one message says so to all
+            full = [hot for hot in full if not hot.loses]
+            if full:
+                data = b""
+                serial = self._pool.next_serial()
         for hot in full:
-            if not self._losing:
-                self._set_aside(hot, data, serial)
-            elif not hot.loses:
-                hot.loses = True
-                self._set_aside(hot, b"", self._pool.next_serial())
+            hot.loses = self._losing
+            self._set_aside(hot, data, serial)
 
     def _set_aside(self, hot: "Hot", data: bytes, serial: int) -> None:
         self._aside.append((hot, data, serial))

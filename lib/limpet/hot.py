@@ -34,6 +34,8 @@ _EMSGSIZE = const(90)
 class Hot(Sender):
     """A Ksock's hot calls; `ks.hot`. Made by Core.open()."""
 
+    __slots__ = ()
+
     def announce(self, name: "Name", data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Send an announcement to all who listen now.
 
@@ -100,18 +102,21 @@ class Hot(Sender):
         return self._ask(name, data)
 
     def _ask(self, name: "Name", data: "Data") -> int:  # hot:
-        # The short way: nobody listens in, the replier has room, nothing special.
+        # The short way: nobody listens in, both have room and nothing unread in a log.
         pool = self.pool
         slot = pool.free
+        hot = name.replier.hot if name.replier is not None else None
         if (
-            slot is None
+            hot is None
+            or hot.cursor.next is not None
+            or hot.count + hot.reserved >= hot.limit
+            or slot is None
             or slot.next is None
             or name.log is not pool.no_log
-            or name.replier is None
             or pool.serial >= pool.serial_stop
             or self.bars
-            or self.room() <= 0
-            or name.replier.hot.room() <= 0
+            or self.cursor.next is not None
+            or self.count + self.reserved >= self.limit
         ):
             self.data = data
             self.size = -1
@@ -132,12 +137,12 @@ class Hot(Sender):
         answer.kind = PARKED
         answer.pair = slot
         answer.asker = self
-        answer.holder = name.replier.hot
+        answer.holder = hot
         pool.serial = slot.serial = answer.reply_serial = pool.serial + 1
         self.reserved += 1
         if self.log.limit > 0:
             self.log.limit -= 1
-        answer.holder.put_in(slot, name.replier)
+        hot.put_in(slot, name.replier)
         return slot.serial
 
     def take(self, view: "MessageView") -> int:  # hot:
@@ -146,78 +151,83 @@ class Hot(Sender):
         Returns the size of its data, -EAGAIN if there is none, or -EBADF. Cost: O(1).
         """
         slot = self.cursor.next
-        if slot is None or self.quick is not view:
-            return self._take(view)
-        self.cursor = slot
-        view.slot = slot
-        view.data = slot.data
-        return slot.size
+        if slot is not None and self.quick is view:
+            self.cursor = slot
+            view.slot = slot
+            view.data = slot.data
+            return slot.size
+        if self.count == 0:
+            return self._take_from_log(view)
+        if self.viewed is not None or self.viewing:
+            self.release()
+        if view.reader is not None:
+            view.reader.quick = None
+            view.reader = None
+        i = self.head
+        self.viewed = view.slot = slot = self.slots[i]  # type: ignore[assignment]
+        view.data = slot.data  # type: ignore[union-attr]
+        view.binding = self.bindings[i]
+        view.missed = self.gaps[i]
+        if view.missed:
+            self.gaps[i] = 0
+        self.count -= 1
+        self.head = (i + 1) % self.capacity
+        view.answer = None
+        if view.binding is not None:
+            answer = slot.pair  # type: ignore[union-attr]
+            if not view.binding.replier:
+                slot.held += 1  # type: ignore[union-attr]  # as a view; its entry held nothing
+            elif answer is not None:
+                # The request is read: what comes now can only be its answer, or Ignored.
+                view.answer = answer
+                slot.pair = answer.pair = None  # type: ignore[union-attr]
+                self.pool.reads = view.ticket = answer.seq = (self.pool.reads + 1) & _MASK
+        if self.blocks or self.aside:
+            self.freed()
+        return slot.size  # type: ignore[union-attr]
 
-    def _take(self, view: "MessageView") -> int:  # hot:
-        if self.count:
-            return self.take_at(0, view)
+    def take_at(self, index: int, view: "MessageView") -> int:  # hot:
+        """Take the message `index` places behind the ring's oldest out of its turn; as take()."""
+        self.quick = None
+        if index:
+            self.bring(index)
+        return self.take(view)
+
+    def _take_from_log(self, view: "MessageView") -> int:  # hot:
         self.release()
         slot = self.cursor.next
         if slot is None:
             if self.aside:  # there was room, but no slot
                 self.freed()
                 if self.count:
-                    return self.take_at(0, view)
+                    return self.take(view)
             return -_EBADF if self.closed else -_EAGAIN
-        self.cursor = slot
-        self.viewing = True
-        self.binding = None
-        self.missed = self.missed_next
-        self.missed_next = 0
-        self._show(slot, view)
-        if not self.blocks and not self.aside and not view.missed:
-            self.quick = view
-            view.reader = self
-        self.freed()
-        return slot.size
-
-    def take_at(self, index: int, view: "MessageView") -> int:  # hot:
-        """Take the message `index` places behind the ring's oldest out of its turn; as take()."""
-        if self.viewed is not None or self.viewing:
-            self.release()
-        slot = self.viewed = self.remove(index)
-        self._show(slot, view)
-        if self.binding is None:
-            pass
-        elif not self.binding.replier:
-            slot.held += 1  # a listener's entry does not hold its slot, a view does
-        elif slot.pair is not None:
-            self._begin(slot, view)
-        if self.blocks or self.aside:
-            self.freed()
-        return slot.size
-
-    def _show(self, slot: "Slot", view: "MessageView") -> None:  # hot:
         if view.reader is not None:
             view.reader.quick = None
-            view.reader = None
-        view.slot = slot
+        view.slot = self.cursor = slot
         view.data = slot.data
-        view.missed = self.missed
-        view.binding = self.binding
-        view.answer = None
-
-    def _begin(self, request: "Slot", view: "MessageView") -> None:  # hot:
-        # The request is read: what comes now can only be its answer, or Ignored.
-        answer = request.pair
-        assert answer is not None
-        request.pair = None
-        answer.pair = None
-        self.pool.reads = answer.seq = view.ticket = (self.pool.reads + 1) & _MASK
-        view.answer = answer
+        view.binding = view.answer = view.reader = None
+        view.missed = self.missed_next
+        self.missed_next = 0
+        self.viewing = True
+        self.freed()
+        if not self.blocks and not view.missed:
+            self.quick = view
+            view.reader = self
+        return slot.size
 
     def release(self) -> None:  # hot:
         """Let go of the message that the last take() gave out."""
         self.viewing = False
         self.quick = None
-        if self.viewed is not None:
-            self.pool.let_go(self.viewed)
+        slot = self.viewed
+        if slot is not None:
             self.viewed = None
+            slot.held -= 1
+            if slot.refs > 1:
+                slot.refs -= 1
+            else:
+                self.pool.put(slot)
 
     def reply(self, request: "Asked", data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Answer a request that this Ksock has read; room for it was kept when it was sent.

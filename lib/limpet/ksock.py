@@ -26,6 +26,7 @@ from .message import Message
 from .port import const, print_exception
 from .ticks import check_ms
 from .view import MessageView
+from .watch import unwatch, watch
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from .bus import Bus
     from .hot import Hot
+    from .port.gate import Gate
     from .send import Data
 
     F = TypeVar("F", bound=Callable[[Message], object])
@@ -75,7 +77,9 @@ class Ksock:
         self.handled = 0  # bindings with a handler
         self.calls: list[int] = []  # requests whose answers calls wait for
         self._lock = bus.waiter.lock
-        self._view = MessageView()
+        self._names = bus.bindings.names
+        self._view = MessageView()  # nobody else uses it, so between calls it shows nothing
+        self._gate: Gate | None = None  # what fileno() has made
 
     # Binding
 
@@ -114,6 +118,8 @@ class Ksock:
                 raise error(code, self._why(name, code))
             if binding is not None and binding.handler is not None:
                 self.handled -= 1
+                if self.handled == 0:
+                    unwatch(self.hot, self.bus.waiter)
 
     def listener(self, name: str) -> "Callable[[F], F]":
         """Decorator: bind the function as a listener; it is called with each Message."""
@@ -136,17 +142,29 @@ class Ksock:
                 assert binding is not None
                 binding.handler = function
                 self.handled += 1
-                self.hot.set_watch(self.bus.waiter)  # who pumps is to call it at once
+                if self.handled == 1:
+                    watch(self.hot, self.bus.waiter)  # who pumps is to call it at once
             return function
 
         return bind
 
     # Sending
 
-    def announce(self, name: str, data: "Data | str" = b"") -> int:
-        """Send an announcement; returns its number. Raises BadName, TooLarge, NoSlot, Closed."""
-        with self._lock:
-            sent = self.hot.announce(self.bus.find_name(name), encode(data))
+    def announce(self, name: str, data: "Data | str" = b"", flags: int = 0) -> int:
+        """Send an announcement; returns its number.
+
+        flags: URGENT: in front of what waits; ALL_OR_FAIL: to all who listen, or QueueFull.
+        Raises BadName, TooLarge, NoSlot, QueueFull, Closed.
+        """
+        lock = self._lock
+        lock.acquire()  # quicker than `with`, which this call would notice
+        try:
+            known = self._names.get(name) or self.bus.find_name(name)
+            if type(data) is not bytes:
+                data = encode(data)
+            sent = self.hot.announce(known, data, -1, flags)
+        finally:
+            lock.release()
         if sent < 0:
             raise error(sent, f"announcement {name} not sent")
         return sent
@@ -237,16 +255,29 @@ class Ksock:
 
     def next(self) -> "Message | None":
         """Return the next message that no handler and no call waits for; None if there is none."""
-        with self._lock:
+        lock = self._lock
+        lock.acquire()  # quicker than `with`, which this call would notice
+        try:
+            hot = self.hot
+            if hot.count == 0 and hot.missed_next == 0:  # what comes is a plain announcement
+                if hot.take(self._view) < 0:
+                    return None
+                message = Message(self._view.slot, hot)
+                hot.viewing = False
+                return message
             index = self.find_next()
             if index < 0:
-                self.hot.release()
+                hot.release()
                 return None
             return self._take(index)
+        finally:
+            lock.release()
 
     def _take(self, index: int) -> Message:
-        self.hot.take_at(index, self._view)
-        message = Message(self._view, self.hot)
+        view = self._view
+        self.hot.take_at(index, view)
+        message = Message(view.slot, self.hot)
+        message.add(view)
         self.hot.release()
         return message
 
@@ -269,6 +300,42 @@ class Ksock:
         hot = self.hot
         self.bus.runner.wait(lambda: self.find_next() >= 0 or hot.closed, timeout_ms, hot)
         return self.next()
+
+    # Waiting with select and poll
+
+    def fileno(self) -> int:
+        """Return a file descriptor for select, poll and event loops (hosts only; else OSError).
+
+        It is readable while next() would give a message, and writable unless an ALL_OR_WAIT send
+        waits, which is tried again as soon as there is room. A program that sleeps in select pumps
+        nothing: links and handlers need bus.start() then. It is closed with the Ksock.
+        """
+        return self.gate(lambda: self.find_next() >= 0, self.hot.poll_pending).fileno()
+
+    def gate(self, readable: "Callable[[], bool]", writable: "Callable[[], bool]") -> "Gate":
+        """Return what fileno() is of; these functions are asked only if there was none."""
+        with self._lock:
+            if self.hot.closed:
+                raise Closed("this Ksock is closed")
+            if self._gate is None:
+                self._gate = self.bus.waiter.gate(readable, writable)
+                watch(self.hot, self._gate)
+            return self._gate
+
+    def show(self) -> None:
+        """See that fileno() shows how things are after a call here; the bus is locked."""
+        if self._gate is not None:
+            self._gate.update()
+
+    def wait_writable(self, timeout_ms: "int | None" = None) -> bool:
+        """Wait until a send is possible: at once, unless an ALL_OR_WAIT send waits for room.
+
+        That one is tried again whenever there is some. False when timeout_ms have passed, or the
+        Ksock closed.
+        """
+        hot = self.hot
+        self.bus.runner.wait(lambda: hot.closed or hot.poll_pending(), timeout_ms, hot)
+        return hot.pending is None and not hot.closed
 
     def messages(self, timeout_ms: "int | None" = None) -> "Iterator[Message]":
         """Yield messages as they come.
@@ -328,7 +395,11 @@ class Ksock:
         """
         with self._lock:
             if not self.hot.closed:
+                if self._gate is not None:
+                    self._gate.close()
                 self.bus.shut(self.hot)
+                if self.hot.watch is not None:
+                    self.hot.watch.wake()  # who waits here waits in vain
                 self.bus.ksocks.remove(self)
                 self.handled = 0
 

@@ -34,6 +34,7 @@ class Log:
         self.head: Mark = self.first  # the oldest slot that a cursor may stand on
         self.tail: Mark = self.first
         self.names = 0  # Names that use it
+        self.mixed = False  # some slot is also elsewhere, or not plain
         self.heard = False  # somebody attached listens to the message at hand
         self.joiner: Hot | None = None  # who is to be attached behind it
         self.active = False  # in the pool's chain of logs
@@ -49,6 +50,8 @@ class Log:
 
     def append(self, slot: "Slot") -> None:  # hot:
         """Add a slot; its reference to it is the caller's business."""
+        if slot.flags or slot.refs > 2:  # not only the sender's and ours
+            self.mixed = True
         self.end += 1
         slot.seq = self.end
         self.tail.next = slot
@@ -82,28 +85,37 @@ class Log:
 
     def _free(self, low: int) -> None:  # hot:
         # Free the slots before number `low`; that one too if it is the last and nobody views it.
-        pool = self._pool
-        slot = self.head
-        if low == self.end and not self._is_viewed():
-            while slot is not self.tail:
-                slot = self._pass(pool, slot)
-            self._pass(pool, slot)
-            self.head = self.tail = self.first
-            self.first.seq = self.end
-            self.first.next = None
-            for hot in self.readers:
-                if hot.log is self:
-                    hot.cursor = self.first
+        if low < self.end or self._is_viewed():
+            while self.head.seq < low:
+                self._cut(low)
             return
-        while slot.seq < low:
-            slot = self._pass(pool, slot)
-        self.head = slot
+        while self.head is not self.tail:
+            self._cut(low)
+        if self.tail is not self.first:
+            self._pool.put(self.tail)  # type: ignore[arg-type]
+        self.head = self.tail = self.first
+        self.first.seq = self.end
+        self.first.next = None
+        self.mixed = False
+        for hot in self.readers:
+            if hot.log is self:
+                hot.cursor = self.first
 
-    def _pass(self, pool: "Pool", slot: Mark) -> Mark:  # hot:
-        following = slot.next
-        if slot is not self.first:
-            pool.put(slot)  # type: ignore[arg-type]
-        return following  # type: ignore[return-value]
+    def _cut(self, low: int) -> None:  # hot:
+        # Free from the head on: one slot, or, if all are as announce() left them, all at once.
+        slot = self.head
+        if slot is self.first or self.mixed:
+            self.head = slot.next  # type: ignore[assignment]
+            if slot is not self.first:
+                self._pool.put(slot)  # type: ignore[arg-type]
+            return
+        last = slot
+        while slot.seq < low:
+            last = slot
+            slot = slot.next  # type: ignore[assignment]
+        last.next = self._pool.free
+        self._pool.free = self.head  # type: ignore[assignment]
+        self.head = slot
 
     def _is_viewed(self) -> bool:  # hot:
         for hot in self.readers:

@@ -23,33 +23,47 @@ _KINDS = ("announcement", "request", "reply", "status")
 class Message:
     """A received message with its own copy of the data; made by the comfortable layer.
 
-    kind: "announcement", "request", "reply" or "status"; id: (node, number), node 0 is this bus;
-    sender: (node, Ksock); in_reply_to: number of this Ksock's request that it answers, else 0;
-    missed: copies lost just before this one.
+    name, data: text and bytes; missed: copies lost just before this one; in_reply_to: number of
+    this Ksock's request that it answers, else 0; to: the Ksock that is meant, 0: any; id_net and
+    id_serial: the node that numbered it and its number, node 0 is this bus; sender_id: the Ksock
+    that sent it; flags, user: the two halves of its flags.
     """
 
-    __slots__ = (
-        "kind_code name data id_net id_serial sender_net sender_id in_reply_to to missed answer "
-        "ticket via topic reader"
-    ).split()
+    # What most messages have: said once here, so that making a Message is quick.
+    kind_code = ANNOUNCEMENT
+    missed = 0
+    answer: "Slot | None" = None
+    ticket = 0
+    id_net = 0
+    sender_net = 0
+    to = 0
+    in_reply_to = 0
+    flags = 0
+    user = 0
+    via: "Binding | None" = None
 
-    def __init__(self, view: "MessageView", reader: "Hot") -> None:
-        slot = view.slot
-        self.via = view.binding
-        self.topic = slot.name
+    def __init__(self, slot: "Slot", reader: "Hot") -> None:
         self.reader = reader
-        self.kind_code = slot.kind
-        self.name = slot.name.text
+        self.topic = topic = slot.name
+        self.name = topic.text
         self.data = bytes(slot.data[: slot.size])
-        self.missed = view.missed
-        self.answer: Slot | None = view.answer
-        self.ticket = view.ticket
-        self.id_net = slot.net
         self.id_serial = slot.serial
-        self.sender_net = view.sender_net
         self.sender_id = slot.sender
+
+    def add(self, view: "MessageView") -> None:
+        """Take over what a plain announcement has not."""
+        slot = view.slot
+        self.kind_code = slot.kind
+        self.missed = view.missed
+        self.answer = view.answer
+        self.ticket = view.ticket
+        self.via = view.binding
+        self.id_net = slot.net
+        self.sender_net = view.sender_net
         self.to = slot.to
         self.in_reply_to = view.reply_serial
+        self.flags = view.flags
+        self.user = view.user
 
     @property
     def kind(self) -> str:

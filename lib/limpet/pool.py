@@ -154,8 +154,10 @@ class Pool:
         if slot.refs > 1:
             slot.refs -= 1
             return
-        if slot.kind or slot.flags:
+        if slot.flags:
             slot.clean()
+        elif slot.kind:  # without flags it has only what every request or answer has
+            slot.kind = slot.to = slot.reply_net = slot.reply_serial = slot.cookie = 0
         slot.next = self.free
         self.free = slot
 

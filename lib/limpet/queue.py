@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from .bindings import Binding
     from .log import Log
     from .pool import Pool
-    from .port import Waiter
     from .view import MessageView
+    from .watch import Watcher
 
 _URGENT = const(8)
 
 
 class Queue:
     """What comes to a Ksock, bounded by `limit`; the base of Hot."""
+
+    __slots__ = (
+        "pool id limit count reserved missed_next missed_total once fits blocks "
+        "bindings_count aside loses closed watch cursor log log_last viewing quick viewed "
+        "in_net in_serial _spare capacity head slots bindings gaps"
+    ).split()
 
     def __init__(self, pool: "Pool", ksock_id: int, limit: int) -> None:
         self.pool = pool
@@ -43,16 +49,13 @@ class Queue:
         self.aside = 0  # set-aside events for it (events.py)
         self.loses = False  # ... the last of which says that more were lost
         self.closed = False
-        self.watch: Waiter | None = None  # to be woken when something comes
+        self.watch: Watcher | None = None  # to be woken when something comes
         self.cursor: Mark = pool.no_log.first  # the last slot read in the log
         self.log: Log = pool.no_log
         self.log_last: Log | None = None  # of the push before
         self.viewing = False  # does a view show the slot at the cursor?
         self.quick: MessageView | None = None  # the view for which take() need not look further
         self.viewed: Slot | None = None  # the slot that a view shows, if it was not at the cursor
-        # Of the entry that remove() gave out last:
-        self.binding: Binding | None = None
-        self.missed = 0
         self.in_net = -1  # id of what was pushed last
         self.in_serial = -1
         self._spare = 0  # places beyond `limit`
@@ -99,7 +102,7 @@ class Queue:
         self.head = 0
         self.capacity = capacity
 
-    def set_watch(self, watch: "Waiter | None") -> None:
+    def set_watch(self, watch: "Watcher | None") -> None:
         """Have `watch.wake()` called when something comes; a Ksock with a watch is on no log."""
         self.watch = watch
         if watch is not None:
@@ -129,7 +132,6 @@ class Queue:
         i = self.capacity
         if slot.flags & _URGENT:
             self.head = i = (self.head - 1) % i
-            self.gaps[i] = 0
             if self.unread() == 0:  # what it missed is told by what it reads next
                 self._close_gap(i)
         else:
@@ -152,6 +154,7 @@ class Queue:
             self.watch.wake()
 
     def _close_gap(self, i: int) -> None:  # hot:
+        # The entry at `i` tells what was missed; in all free places of the ring there is a 0.
         self.gaps[i] = self.missed_next
         self.missed_next = 0
 
@@ -162,8 +165,8 @@ class Queue:
         i = (self.head + self.count) % self.capacity
         self.slots[i] = slot
         self.bindings[i] = binding
-        self.gaps[i] = self.missed_next
-        self.missed_next = 0
+        if self.missed_next:
+            self._close_gap(i)
         self.count += 1
         if self.once:
             self.in_net = slot.net
@@ -240,6 +243,7 @@ class Queue:
         if slot is None:
             return
         self._keep_viewed()
+        self.log.mixed = True
         while slot is not None:
             i = (self.head + self.count) % self.capacity
             self.slots[i] = slot
@@ -255,6 +259,7 @@ class Queue:
         # The cursor leaves a slot that a view shows: from now on it has a reference of its own.
         if self.viewing:
             self.viewing = False
+            self.log.mixed = True
             slot = self.cursor
             slot.refs += 1  # type: ignore[attr-defined]
             slot.held += 1  # type: ignore[attr-defined]
@@ -270,35 +275,37 @@ class Queue:
         """Return the binding of the ring's entry `index` places behind the oldest."""
         return self.bindings[(self.head + index) % self.capacity]
 
-    def remove(self, index: int) -> Slot:  # hot:
-        """Take a ring entry out; its reference goes to the caller, binding and gap to the fields.
-
-        Cost: O(index), because what is older moves up by one.
-        """
-        capacity = self.capacity
-        i = (self.head + index) % capacity
+    def bring(self, index: int) -> None:  # hot:
+        """Move the ring entry `index` places behind the oldest in front of it. Cost: O(index)."""
+        i = (self.head + index) % self.capacity
         slot = self.slots[i]
-        self.binding = self.bindings[i]
-        self.missed = self.gaps[i]
-        while index:
-            j = (i - 1) % capacity
-            self.slots[i] = self.slots[j]
-            self.bindings[i] = self.bindings[j]
-            self.gaps[i] = self.gaps[j]
-            i = j
-            index -= 1
-        self.head = (i + 1) % capacity
-        self.count -= 1
-        return slot  # type: ignore[return-value]
+        binding = self.bindings[i]
+        gap = self.gaps[i]
+        while i != self.head:
+            index = (i - 1) % self.capacity
+            self.slots[i] = self.slots[index]
+            self.bindings[i] = self.bindings[index]
+            self.gaps[i] = self.gaps[index]
+            i = index
+        self.slots[i] = slot
+        self.bindings[i] = binding
+        self.gaps[i] = gap
 
     def drop(self, index: int) -> None:  # hot:
         """Take an entry out and give its reference back; its gap goes to what is behind it."""
-        slot = self.remove(index)
-        if self.binding is None or self.binding.replier:
-            slot.held -= 1  # as push() counted it
-        if self.missed:
-            self.add_missed(index, self.missed)
-        self.pool.put(slot)
+        if index:
+            self.bring(index)
+        i = self.head
+        slot = self.slots[i]
+        binding = self.bindings[i]
+        self.count -= 1
+        self.head = (i + 1) % self.capacity
+        if binding is None or binding.replier:
+            slot.held -= 1  # type: ignore[union-attr]  # as push() counted it
+        if self.gaps[i]:
+            self.add_missed(index, self.gaps[i])
+            self.gaps[i] = 0
+        self.pool.put(slot)  # type: ignore[arg-type]
 
     def add_missed(self, index: int, count: int) -> None:  # hot:
         """Note a gap just before the entry at `index`; behind the newest: before what comes."""

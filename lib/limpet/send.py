@@ -67,6 +67,11 @@ CAUSES = (
 class Sender(Queue):
     """A Ksock's queue and its careful sends; the base of Hot."""
 
+    __slots__ = (
+        "answers bars pending refused last_net last_serial data size flags deadline_ms meant "
+        "user net serial sender to carry offset cookie name"
+    ).split()
+
     def __init__(self, pool: "Pool", answers: "Answers", ksock_id: int, limit: int) -> None:
         Queue.__init__(self, pool, ksock_id, limit)
         self.answers = answers
