@@ -1,21 +1,31 @@
 # SPDX-License-Identifier: MIT
 """Waiting with asyncio, on both VMs: the only file of the library with `await`.
 
-Rules: as everywhere, whoever waits pumps: serve() does it for all; where it is not running, recv()
-and call() do it themselves. All of it is for tasks of one event loop.
+Rules: as everywhere, whoever waits pumps. serve() does it for all. Where nobody does, an event
+loop takes the turns (Crew) for those of its tasks that have waited, until the last one has ended.
+What comes to a Ksock wakes the tasks that wait for it, and nobody else: they rest at its Bell.
+Before, they let the other tasks run once, which is all it takes if one of these answers. An
+AsyncKsock is for tasks of one event loop at a time.
 """
 
 from .ksock import DEADLINE_MS, Ksock
 from .message import Message
 from .port import const, ticks_ms
 from .ticks import MS_MAX, check_ms, ticks_diff
+from .watch import unwatch, watch
+
+_UNLUCKY = const(16)  # after a recv() for which one round was too short, so many go without it
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from .bus import Bus
     from .send import Data
+
+    T = TypeVar("T")
+    from .port.tasks import Attendant
 
 
 async def serve(bus: "Bus") -> None:
@@ -28,54 +38,76 @@ async def serve(bus: "Bus") -> None:
     mine = False
     try:
         while not runner.stopped and not bus.closed:
-            mine = mine or runner.enter()
-            if mine:
-                await _turn(bus, MS_MAX)
-            else:
-                await bus.waiter.wait_async(None, False)
+            due = None
+            with bus.waiter.lock:
+                mine = mine or runner.enter()
+                if mine:
+                    due = _turn(bus)
+            await bus.waiter.wait_async(due, mine and runner.writing())
     finally:
         runner.serving = runner.stopped = False
         if mine:
             runner.leave()
 
 
-async def _turn(bus: "Bus", left_ms: int) -> None:
-    with bus.waiter.lock:
-        try:
-            due = min(bus.runner.turn(), left_ms)
-        except Exception as e:
-            bus.runner.failed(e)
-            due = 0
-    await bus.waiter.wait_async(None if due >= MS_MAX else due, bus.runner.writing())
-
-
-async def wait(bus: "Bus", ready: "Callable[[], bool]", timeout_ms: "int | None") -> bool:
-    """Wait until ready(). Pumps if nobody else does.
-
-    False if the time ran out first, or the bus was closed.
-    """
-    bus.runner.check_may_wait()
-    check_ms("timeout_ms", timeout_ms)
-    start = ticks_ms()
-    mine = False
+def _turn(bus: "Bus") -> "int | None":
+    """Take a turn; returns the ms until the next one is due, None: no limit."""
     try:
-        while not ready():
-            if bus.closed:
-                return False
-            left = MS_MAX
-            if timeout_ms is not None:
-                left = timeout_ms - ticks_diff(ticks_ms(), start)
-                if left <= 0:
-                    return False
-            mine = bus.runner.enter() or mine
-            if mine:
-                await _turn(bus, left)
-            else:
-                await bus.waiter.wait_async(None if left >= MS_MAX else left, False)
-        return True
-    finally:
-        if mine:
-            bus.runner.leave()
+        due = bus.runner.turn()
+    except Exception as e:
+        bus.runner.failed(e)
+        return 0
+    return None if due >= MS_MAX else due
+
+
+class Crew:
+    """The tasks of one event loop that have waited for one bus: they pump if nobody else does."""
+
+    def __init__(self, bus: "Bus", loop: object) -> None:
+        self.loop = loop
+        self.attendant: Attendant | None = None  # who calls turn() in that loop
+        self._bus = bus
+        self._mine = False  # this crew pumps, and nobody else
+
+    def turn(self) -> "int | None":
+        """Take a turn, if nobody else does; returns when the next one is due, -1: never."""
+        bus = self._bus
+        if bus.closed:
+            return -1
+        with bus.waiter.lock:
+            self._mine = self._mine or bus.runner.enter()
+            return _turn(bus) if self._mine else None
+
+    def writing(self) -> bool:
+        """Tell whether a device is waited for that takes no bytes now."""
+        return self._mine and self._bus.runner.writing()
+
+    def bury(self) -> None:
+        """End, if the loop was closed around it."""
+        if self.attendant is not None and self.attendant.is_dead():
+            self.end()
+
+    def end(self) -> None:
+        """Let somebody else pump. Twice does no harm."""
+        self.attendant = None
+        if self._mine:
+            self._mine = False
+            self._bus.runner.leave()
+
+
+def _crew(bus: "Bus", loop: object) -> Crew:
+    """Return the crew of the running loop, at work."""
+    with bus.waiter.lock:
+        for crew in bus.runner.crews:
+            crew.bury()
+        crews = [crew for crew in bus.runner.crews if crew.attendant is not None]
+        for crew in crews:
+            if crew.loop is loop:
+                return crew
+        crew = Crew(bus, loop)
+        crew.attendant = bus.waiter.attend(crew)
+        bus.runner.crews = crews + [crew]
+        return crew
 
 
 class AsyncKsock:
@@ -96,16 +128,34 @@ class AsyncKsock:
         self.request = ksock.request
         self.reply = ksock.reply
         self.close = ksock.close
-        ksock.hot.set_watch(ksock.bus.waiter)
+        self._bus = ksock.bus
+        self._hot = ksock.hot
+        self._runner = ksock.bus.runner
+        self._lock = ksock.bus.waiter.lock
+        self._bell = ksock.bus.waiter.bell(self._hot)  # where tasks wait for this Ksock
+        self._crew = Crew(ksock.bus, None)  # of the loop in which a task waited last
+        self._luck = 0  # below 0: so many more recv() do not try whether one round is enough
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Message | None":
         """Return the next message.
 
         None when timeout_ms have passed without one, or it was closed.
         """
-        ks = self.sync
-        await wait(ks.bus, lambda: ks.find_next() >= 0 or ks.hot.closed, timeout_ms)
-        return ks.next()
+        if self._runner.inside:
+            self._runner.check_may_wait()
+        hot = self._hot
+        if hot.count or hot.cursor.next is not None:
+            message = self.sync.next()
+            if message is not None:
+                return message
+        if self._luck >= 0 and self._crew.attendant is not None:
+            await self._bell.pause()
+            if hot.count or hot.cursor.next is not None:
+                message = self.sync.next()
+                if message is not None:
+                    return message
+            self._luck = -_UNLUCKY
+        return await self._wait(self.sync.next, timeout_ms)
 
     async def call(
         self,
@@ -115,15 +165,68 @@ class AsyncKsock:
         to: int = 0,
     ) -> Message:
         """Send a request and wait for its end; as Ksock.call, several tasks may at once."""
-        ks = self.sync
-        ks.bus.runner.check_may_wait()
-        serial = ks.begin_call(name, data, deadline_ms, to)
-        queue = ks.hot
+        if self._runner.inside:
+            self._runner.check_may_wait()
+        serial = self.sync.begin_call(name, data, deadline_ms, to)
         try:
-            await wait(ks.bus, lambda: queue.find_answer(serial) >= 0 or ks.hot.closed, None)
-            return ks.take_answer(serial, name)
+            if self._crew.attendant is None:
+                self._join()
+            await self._bell.pause()
+            if self._hot.find_answer(serial) < 0:
+                await self._wait(lambda: self._hot.find_answer(serial) >= 0, None)
+            return self.sync.take_answer(serial, name)
         finally:
-            ks.end_call(serial)
+            self.sync.end_call(serial)
+
+    async def wait_writable(self, timeout_ms: "int | None" = None) -> bool:
+        """Wait until a send is possible; as Ksock.wait_writable."""
+        self._runner.check_may_wait()
+        return await self._wait(self._hot.poll_pending, timeout_ms)
+
+    async def _wait(self, look: "Callable[[], T]", timeout_ms: "int | None") -> "T":
+        """Look until something is found; return that, or the last look's nothing."""
+        check_ms("timeout_ms", timeout_ms)
+        start = ticks_ms()
+        left = timeout_ms
+        while True:
+            with self._lock:
+                found = look()
+                if found or self._hot.closed or (left is not None and left < 0):
+                    return found
+                self._watch()
+            await self._rest(left)
+            if timeout_ms is not None:
+                left = timeout_ms - ticks_diff(ticks_ms(), start) or -1
+
+    def _watch(self) -> None:
+        """See to it that the next arrival rings the bell, beside who watches already."""
+        if self._hot.watch is not self._bell:
+            unwatch(self._hot, self._bell)
+            watch(self._hot, self._bell)
+        self._bell.woken = False
+
+    async def _rest(self, timeout_ms: "int | None") -> None:
+        """Wait until the bell rings; meanwhile, turns are taken."""
+        try:
+            self._join()
+            await self._bell.rest(timeout_ms)
+        finally:
+            if self._luck < 0:
+                self._luck += 1
+            if self._hot.watch is not None:  # the bell did not ring, or is not alone there
+                with self._lock:
+                    if not self._bell.is_awaited():
+                        unwatch(self._hot, self._bell)
+
+    def _join(self) -> None:
+        """See that the running loop takes turns while this task lives; the bell rings there."""
+        if not self._bell.is_here():
+            self._bell.move()
+        crew = self._crew
+        if crew.attendant is None or crew.loop is not self._bell.loop:
+            crew = self._crew = _crew(self._bus, self._bell.loop)
+        assert crew.attendant is not None
+        crew.attendant.join()
 
     def __aiter__(self) -> "AsyncKsock":
         return self

@@ -33,7 +33,8 @@ class Answers:
         self.watch: Waiter | None = None  # to be woken when something falls due earlier
         self.late = 0  # replies that came after their request had ended
         self._pool = pool
-        self._due = 0  # not later than the first deadline
+        self._due = 0  # not later than the first deadline: a poll is needed then
+        self._idle = True  # there was no deadline at the last poll nor since; `_due` is nothing
 
     def park(self, request: Slot, cookie: int, deadline_ms: "int | None") -> None:  # hot:
         """Reserve the slot for the answer to a request just filled; one was found free before.
@@ -53,7 +54,8 @@ class Answers:
             return
         answer.deadline = ticks_add(self.now_ms, deadline_ms)
         self.timed_count += 1
-        if self.timed_count == 1 or ticks_diff(answer.deadline, self._due) < 0:
+        if self._idle or ticks_diff(answer.deadline, self._due) < 0:
+            self._idle = False
             self._due = answer.deadline
             if self.watch is not None:
                 self.watch.wake()
@@ -123,11 +125,12 @@ class Answers:
     def poll(self, now_ms: int) -> int:  # hot:
         """End what is past its deadline; return ms until the next one, MS_MAX if there is none."""
         self.now_ms = now_ms
-        if self.timed_count == 0:
+        if self._idle:
             return MS_MAX
         while ticks_diff(self._due, now_ms) <= 0:
             answer = self._first()
             if answer is None:
+                self._idle = True
                 return MS_MAX
             self._due = answer.deadline
             if ticks_diff(self._due, now_ms) <= 0:

@@ -11,6 +11,7 @@ refused.
 from .errors import Closed, NoReplier, WouldDeadlock
 from .port import const, print_exception, ticks_ms
 from .ticks import MS_MAX, check_ms, ticks_add, ticks_diff
+from .watch import unwatch, watch
 
 _CLOSE_MS = const(1000)  # how long close() lets a thread that pumps finish its turn
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from .aio import Crew
     from .bus import Bus
     from .hot import Hot
     from .ksock import Ksock
@@ -61,6 +63,7 @@ class Runner:
         self.pumping = False  # somebody does
         self.serving = False  # serve() runs
         self.stopped = False
+        self.crews: list[Crew] = []  # of aio.py: whose tasks wait
         self._bus = bus
         self._waiter = bus.waiter
         self._drivers: list[Driver] = []
@@ -183,8 +186,9 @@ class Runner:
         check_ms("timeout_ms", timeout_ms)
         start = self.now()
         mine = False
-        if hot is not None and hot.watch is None:
-            hot.set_watch(self._waiter)
+        if hot is not None:
+            with self._waiter.lock:
+                watch(hot, self._waiter)
         try:
             while True:
                 with self._waiter.lock:
@@ -210,13 +214,19 @@ class Runner:
                 if due > 0:
                     self._waiter.wait(None if due >= MS_MAX else due, self.writing())
         finally:
+            if hot is not None:
+                with self._waiter.lock:
+                    unwatch(hot, self._waiter)
             if mine:
                 self.leave()
 
     def enter(self) -> bool:
         """Become the one who pumps; False if there is one already."""
         if self.pumping:
-            return False
+            for crew in self.crews:
+                crew.bury()
+            if self.pumping:
+                return False
         self.pumping = True
         self.inside = False
         self._waiter.own()

@@ -17,12 +17,16 @@ import asyncio
 import select
 import threading
 
+from .gate import Gate
 from .sleeper import Sleeper
+from .tasks import Attendant, Bell, expire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
+
+    from .tasks import Pump, Watched
 
     class Stream(Protocol):
         """What can be slept on. Only a `blocked` one is waited for to take bytes."""
@@ -105,29 +109,41 @@ class Waiter:
 
     async def wait_async(self, timeout_ms: int | None, writing: bool) -> bool:
         """Do as wait() does, while the event loop runs on. Several tasks may."""
-        sleeper = self._sleeper()
-        if sleeper is None:
+        nap = self.nap(asyncio.get_running_loop(), timeout_ms, writing)
+        if nap is None:
             await asyncio.sleep(0)
             return True
-        loop = asyncio.get_running_loop()
-        future = sleeper.enter(loop, writing)
-        timer = None
         try:
-            if future.done():
+            if nap.future.done():
                 await asyncio.sleep(0)
                 return True
-            self._watch(sleeper)
-            if timeout_ms is not None:
-                timer = loop.call_later(timeout_ms / 1000, _expire, future)
-            return await future
+            return await nap.future
         finally:
-            if timer is not None:
-                timer.cancel()
-            # Of a loop that was closed, this may run when another one is in use: not its task.
-            if future in sleeper.futures:
-                del sleeper.futures[future]
-                self._watch(sleeper)
-                sleeper.settle()
+            nap.end()
+
+    def nap(
+        self, loop: asyncio.AbstractEventLoop, timeout_ms: int | None, writing: bool
+    ) -> "Nap | None":
+        """Begin a sleep in the running `loop`; None when closed."""
+        sleeper = self._sleeper()
+        return None if sleeper is None else Nap(self, sleeper, loop, timeout_ms, writing)
+
+    def attend(self, pump: "Pump") -> Attendant:
+        """Call pump.turn() in the running loop: soon, and then until its tasks have ended.
+
+        These are the tasks that call join() of what this returns. Again after as many ms as
+        turn() returned (None: no limit; -1: no more), and sooner after wake() or when a stream is
+        ready, which pump.writing() may say more about. In the end pump.end() is called.
+        """
+        return Attendant(self, pump)
+
+    def bell(self, watched: "Watched") -> Bell:
+        """Return what tasks wait at for `watched`, whose `watch` it is until it rings."""
+        return Bell(watched)
+
+    def gate(self, readable: "Callable[[], bool]", writable: "Callable[[], bool]") -> Gate:
+        """Return a file descriptor, for select and poll, that shows what these functions say."""
+        return Gate(readable, writable)
 
     def start(self, function: "Callable[[], None]") -> None:
         """Run `function` in a daemon thread, which owns this Waiter until it returns."""
@@ -186,7 +202,7 @@ class Waiter:
                 wanted[fd] = mask
         return wanted
 
-    def _watch(self, sleeper: Sleeper) -> None:
+    def watch(self, sleeper: Sleeper) -> None:
         """Have the loop watch what the tasks that sleep now want, and no more."""
         wanted: dict[int, int] = {}
         if sleeper.over:
@@ -197,6 +213,31 @@ class Waiter:
         sleeper.watch(wanted)
 
 
-def _expire(future: "asyncio.Future[bool]") -> None:
-    if not future.done():
-        future.set_result(False)
+class Nap:
+    """A sleep of a task, or of an Attendant, in an event loop."""
+
+    def __init__(
+        self,
+        waiter: Waiter,
+        sleeper: Sleeper,
+        loop: asyncio.AbstractEventLoop,
+        timeout_ms: int | None,
+        writing: bool,
+    ) -> None:
+        self.sleeper = sleeper
+        self.future = sleeper.enter(loop, writing)  # done when the sleep is over
+        self._waiter = waiter
+        self._timer: asyncio.TimerHandle | None = None
+        if not self.future.done():
+            waiter.watch(sleeper)
+            if timeout_ms is not None:
+                self._timer = loop.call_later(timeout_ms / 1000, expire, self.future)
+
+    def end(self) -> None:
+        """Leave. Of a loop that was closed, this may come when another one is in use."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.future in self.sleeper.futures:
+            del self.sleeper.futures[self.future]
+            self._waiter.watch(self.sleeper)
+            self.sleeper.settle()

@@ -50,6 +50,7 @@ class Waiter:
         self._flag = _Flag()
         self._streams = []
         self._wakes = 0  # wake-ups that a wait has taken
+        self._napping = []  # tasks between two looks in wait_async
         self._closed = False
         self._aim_all()
 
@@ -148,7 +149,44 @@ class Waiter:
                 if left <= 0:
                     await asyncio.sleep_ms(0)
                     return False
-            await asyncio.sleep_ms(left if left < _TICK_MS else _TICK_MS)
+            task = asyncio.current_task()
+            self._napping.append(task)
+            try:
+                await asyncio.sleep_ms(left if left < _TICK_MS else _TICK_MS)
+            finally:
+                if task in self._napping:
+                    self._napping.remove(task)
+
+    def rouse(self) -> None:
+        """Have those who are in wait_async look now if there was a wake(). From a task."""
+        if self._napping and self._flag.is_set:
+            from asyncio import core
+
+            while self._napping:
+                task = self._napping.pop()
+                core._task_queue.remove(task)
+                core._task_queue.push(task)
+
+    def attend(self, pump):
+        """Call pump.turn() in the running loop: soon, and then until its tasks have ended.
+
+        These are the tasks that call join() of what this returns. Again after as many ms as
+        turn() returned (None: no limit; -1: no more), and sooner after wake() or when a stream is
+        ready, which pump.writing() may say more about. In the end pump.end() is called.
+        """
+        from .tasks import Attendant
+
+        return Attendant(self, pump)
+
+    def bell(self, watched):
+        """Return what tasks wait at for `watched`, whose `watch` it is until it rings."""
+        from .tasks import Bell
+
+        return Bell(watched, self)
+
+    def gate(self, readable, writable):
+        """Refuse: there is no select for what is not a stream of the system."""
+        raise OSError(_ENOSYS, "no fileno() here: use next(), wait_for_msg() or await recv()")
 
     def start(self, function) -> None:
         """Refuse: a board pumps its bus with bus.run() or bus.serve()."""
