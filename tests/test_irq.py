@@ -10,6 +10,8 @@ import unittest
 from buses import closed_clean, gaps, make_bus
 from limpet import BadName, Closed, MessageView
 from limpet.layout import Layout
+from limpet.port import ticks_ms
+from limpet.ticks import ticks_diff
 
 try:
     from micropython import schedule
@@ -88,6 +90,27 @@ class TestPost(Case):
             self.turn()
             self.assertEqual(self.heard(), posted)
         self.assertEqual(self.inbox.lost, 0)
+
+    def test_a_poll_ends(self):
+        """What comes while it announces is for the next one, which is due at once."""
+
+        class Interrupt:
+            """Comes whenever the listener gets a message."""
+
+            def wake(interrupt):
+                self.inbox.post(b"more")
+
+        self.reader.hot.set_watch(Interrupt())
+        self.inbox.post(b"one")
+        self.inbox.post(b"two")
+        self.assertEqual(self.turn(), 0)
+        self.assertEqual(self.heard(), [(0, b"one"), (0, b"two")])
+        self.assertEqual(self.inbox.lost, 0)
+        self.assertEqual(self.turn(), 0)
+        self.reader.hot.set_watch(None)
+        self.assertEqual(self.heard(), [(0, b"more")] * 2)
+        self.assertTrue(self.turn() > 1000)
+        self.assertEqual(self.heard(), [(0, b"more")] * 2)
 
 
 class TestNumbers(Case):
@@ -260,15 +283,33 @@ class TestWake(Case):
         waiter.wait(0, False)  # a thread's first may return at once
         self.assertIs(waiter.wait(0, False), False)
         self.inbox.post(b"a")
-        self.assertIs(waiter.wait(60000, False), True)
+        self.assertIs(waiter.wait(5000, False), True)
         self.inbox.post_int(1)
-        self.assertIs(waiter.wait(60000, False), True)
+        self.assertIs(waiter.wait(5000, False), True)
         self.assertIs(waiter.wait(0, False), False)
 
     def test_a_refused_one_does_not(self):
         self.bus.waiter.wait(0, False)
         self.inbox.post(b"12345")
         self.assertIs(self.bus.waiter.wait(0, False), False)
+
+    def test_a_post_ends_the_sleep_at_hand(self):
+        """Where functions can be scheduled; on CPython test_irq_wake.py has signals."""
+        start = ticks_ms()
+
+        def later(_):
+            if ticks_diff(ticks_ms(), start) < 30:
+                schedule(later, None)
+            else:
+                self.inbox.post(b"now")
+
+        if schedule:
+            schedule(later, None)
+        else:
+            self.inbox.post(b"now")
+        message = self.reader.wait_for_msg(8000)
+        self.assertEqual(message.data, b"now")
+        self.assertTrue(ticks_diff(ticks_ms(), start) < 5000)
 
 
 class TestInterrupted(Case):
