@@ -100,6 +100,27 @@ class TestReading(KbusCase):
         self.sender.send_msg(Message("$.Fred", b"more"))
         self.assertEqual(data(self.ks), [b"more"])
 
+    def test_nothing_of_it(self):
+        """0 bytes are none; a negative count is all."""
+        self.ks.next_msg()
+        self.assertEqual((self.ks.read_data(0), self.ks.len_left()), (b"", self.size))
+        self.assertEqual(len(self.ks.read_data(-1)), self.size)
+
+    def test_it_holds_no_slot(self):
+        """What was popped makes room for others at once, however long it is read."""
+        free = self.bus.pool.free_count()
+        for i in range(3):
+            self.ks.next_msg()
+            self.assertEqual(self.bus.pool.free_count(), free + i + 1)
+
+    def test_time_outs(self):
+        """In seconds; a part of a millisecond counts as one."""
+        found = []
+        self.bus.runner.wait = lambda ready, timeout_ms, hot: found.append(timeout_ms)
+        for timeout in (None, 0, 0.0001, 0.5, 1.5, 3, 10000000):
+            self.ks.wait_for_msg(timeout)
+        self.assertEqual(found, [None, 0, 1, 500, 1500, 3000, 0x1FFFFFFF])
+
     def test_waiting(self):
         """A message that is there is given at once; 0 s is a look."""
         self.assertEqual(self.ks.wait_for_msg().data, b"data0")
@@ -219,6 +240,13 @@ class TestWriting(KbusCase):
             self.ks.write_data(found[: end - 1])
             self.fails(EBADMSG, self.ks.write_data, found[end - 1 : end])
             self.fails(ENOMSG, self.ks.send)
+
+    def test_bytes_that_are_no_text(self):
+        """EBADMSG, too."""
+        for byte in (0x80, 0xC3, 0xFF, 0x7F, 0):
+            found = bytearray(Message("$.Fred").to_bytes())
+            found[91] = byte
+            self.fails(EBADMSG, self.ks.write_data, bytes(found))
 
     def test_bad_end(self):
         """EINVAL for the last guard."""

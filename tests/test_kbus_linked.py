@@ -38,6 +38,7 @@ class TestLinked(unittest.TestCase):
         self.assertEqual((got.data, got.id.serial_num), (b"1", sent.serial_num))
         self.assertEqual((got.id.network_id, got.from_), (11, here.ksock_id()))
         self.assertEqual(got.orig_from, OrigFrom(11, here.ksock_id()))
+        self.assertEqual((got.final_to, got.in_reply_to, got.flags), (None, None, 0))
 
     def test_a_reply(self):
         """It comes back to the asker about the id that it knows, as any reply does."""

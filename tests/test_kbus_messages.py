@@ -43,7 +43,9 @@ class TestIds(unittest.TestCase):
         self.assertTrue(MessageId(2, 1) < MessageId(2, 2))
         self.assertFalse(MessageId(2, 2) < MessageId(2, 2))
         self.assertTrue(OrigFrom(1, 9) < OrigFrom(2, 1))
+        self.assertFalse(OrigFrom(1, 9) < OrigFrom(1, 9))
         self.assertTrue(OrigFrom(1, 2) == OrigFrom(1, 2))
+        self.assertTrue(OrigFrom(1, 2) != OrigFrom(1, 3))
         for other in (OrigFrom(1, 2), (1, 2), 3, None):
             self.assertTrue(MessageId(1, 2) != other, other)
         with self.assertRaises(TypeError):
@@ -95,6 +97,13 @@ class TestFields(unittest.TestCase):
         message = Message("$.Fred", b"", in_reply_to=MessageId(0, 0), **none)
         self.assertEqual(message.extract(), Message("$.Fred").extract())
         self.assertEqual(Message("$.Fred", "").data, None)
+
+    def test_half_of_something(self):
+        """One number is enough to be there."""
+        for end in (OrigFrom(0, 5), OrigFrom(5, 0)):
+            self.assertEqual(Message("$.Fred", orig_from=end).orig_from, end)
+        for id in (MessageId(0, 5), MessageId(5, 0)):
+            self.assertEqual(Message("$.Fred", id=id).id, id)
 
     def test_data(self):
         """Text is encoded; whatever holds bytes is copied."""
@@ -267,6 +276,9 @@ class TestBytes(unittest.TestCase):
         """Three ints in this machine's order, then the name."""
         data = struct.pack("III", 0, 17, 6) + b"$.Fred\0\0"
         self.assertEqual(split_replier_bind_event_data(data), (0, 17, "$.Fred"))
+        self.assertEqual(split_replier_bind_event_data(data[:18]), (0, 17, "$.Fred"))
+        nameless = struct.pack("III", 1, 2, 0)
+        self.assertEqual(split_replier_bind_event_data(nameless), (1, 2, ""))
         self.assertRaises(ValueError, split_replier_bind_event_data, data[:11])
         self.assertRaises(ValueError, split_replier_bind_event_data, data[:17])
 
