@@ -54,8 +54,10 @@ class TestRosencrantz(unittest.TestCase):
         unserve(0).close()
 
     def test_what_is_said(self):
+        import rosencrantz
+
         found = []
-        __import__("rosencrantz").main(found.append)
+        rosencrantz.main(found.append)
         for i in range(max(len(found), len(LINES))):
             self.assertEqual(found[i : i + 1], LINES[i : i + 1], "line %d" % i)
 

@@ -116,6 +116,7 @@ class Ksock:
         with self._lock:
             hot = self._open()
             code = check_name(name) or self._bus.unbind(hot, name, bool(replier))
+            self._ks.show()
         if code < 0:
             raise error(code, f"{name} not unbound")
 
@@ -149,6 +150,7 @@ class Ksock:
                 return 0
             self._reading = receive(self._view)
             hot.release()
+            self._ks.show()
             return self._reading.total_length()
 
     def _drop(self) -> None:
@@ -267,6 +269,7 @@ class Ksock:
                 message = self._writer.take()
                 code = message if isinstance(message, int) else send(self._bus, hot, message)
             sent = MessageId(hot.last_net, hot.last_serial)
+            self._ks.show()
         if code < 0:
             raise error(code, "nothing is sent yet" if code == -_EAGAIN else "not sent")
         return sent
@@ -284,13 +287,27 @@ class Ksock:
             self._writer.clear()
             if hot.pending is not None:
                 hot.discard()
+                self._ks.show()
 
     def last_msg_id(self) -> MessageId:
         """Return the id of the last message that got one, sent or not; (0, 0) before."""
         hot = self._open()
         return MessageId(hot.last_net, hot.last_serial)
 
-    # Readiness, for fileno() and wait_for_msg()
+    # Readiness
+
+    def fileno(self) -> int:
+        """Return a file descriptor for select and poll (hosts only; elsewhere OSError 38).
+
+        It is readable while there is a message. It is writable unless a message waits to be sent,
+        which is tried again as soon as there is room, and never in mode "r". A program that sleeps
+        in select pumps nothing: the links of a bus need its start() then.
+        """
+        with self._lock:
+            hot = self._open()
+            # Asked whenever something changes, so these raise nothing.
+            writable = (lambda: hot.poll_pending()) if self._writes else (lambda: False)
+            return self._ks.gate(lambda: hot.unread() > 0, writable).fileno()
 
     def can_read(self) -> bool:
         """Tell whether there is a message; tries again first what waits to be sent."""
@@ -303,7 +320,9 @@ class Ksock:
         """Tell whether a message can be written; what waits to be sent is tried again first."""
         with self._lock:
             hot = self._open()
-            return self._writes and (hot.pending is None or hot.poll_pending())
+            writable = self._writes and hot.poll_pending()
+            self._ks.show()
+            return writable
 
     # Limits and questions
 

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from layout import ROOT
 from limpet import kbus
 from limpet.kbus import (
     Announcement,
@@ -62,6 +63,12 @@ def test_the_largest_message():
             more = Message(name, message.data + b"1")
             fails(errno.EMSGSIZE, ks.send_msg, more)
             fails(errno.EMSGSIZE, ks.write_data, more.to_bytes())
+
+
+def test_the_example_of_the_documents(capsys):
+    text = (ROOT / "docs/kbus.md").read_text(encoding="utf-8")
+    exec(text.split("```python\n")[1].split("```")[0], {})
+    assert capsys.readouterr().out == "b'hello yourself'\n"
 
 
 def test_writing_what_was_opened_for_reading():
