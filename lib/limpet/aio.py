@@ -176,7 +176,8 @@ class AsyncKsock:
                 await self._wait(lambda: self._hot.find_answer(serial) >= 0, None)
             return self.sync.take_answer(serial, name)
         finally:
-            self.sync.end_call(serial)
+            if serial in self.sync.calls:
+                self.sync.end_call(serial)
 
     async def wait_writable(self, timeout_ms: "int | None" = None) -> bool:
         """Wait until a send is possible; as Ksock.wait_writable."""

@@ -35,6 +35,12 @@ class _Flag(io.IOBase):
 class _Lock:
     """Guards nothing: there is one thread."""
 
+    def acquire(self):
+        return True
+
+    def release(self):
+        pass
+
     def __enter__(self):
         return self
 
@@ -127,11 +133,14 @@ class Waiter:
         ready = False
         for _ in poll.ipoll(timeout_ms):
             ready = True
+        return self._take_flag() or ready
+
+    def _take_flag(self) -> bool:  # hot:
         if self._flag.is_set:
             self._flag.is_set = self._closed
             self._wakes = (self._wakes + 1) & _MASK
-            ready = True
-        return ready
+            return True
+        return False
 
     async def wait_async(self, timeout_ms, writing) -> bool:
         """Do as wait() does, while other tasks run."""
@@ -140,7 +149,9 @@ class Waiter:
         start = time.ticks_ms() & _MASK
         wakes = self._wakes  # one wake-up is for every task that sleeps here
         while True:
-            if self.wait(0, writing) or self._wakes != wakes:
+            # On Unix a look at the streams takes 1 ms.
+            ready = self._take_flag() or self._wakes != wakes
+            if ready or (self._streams and self.wait(0, writing)):
                 await asyncio.sleep_ms(0)
                 return True
             left = _TICK_MS
