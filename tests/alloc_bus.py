@@ -8,6 +8,7 @@ from limpet import Bus, MessageView
 from limpet.rand import Random
 from limpet.send import ALL_OR_FAIL, ALL_OR_WAIT, STAGED, URGENT
 from limpet.ticks import ticks_add, ticks_diff
+from limpet.watch import Both
 
 DATA = bytes(range(32))
 
@@ -39,6 +40,7 @@ class Scene:
         self.doubled = bus.ksock().hot
         bus.bind(self.doubled, "$.Double", False)
         bus.bind(self.doubled, "$.Double", False)
+        self.both_watch = Both(bus.waiter, bus.waiter)
         self.double = bus.name("$.Double")
         self.each = [bus.ksock().hot for _ in range(8)]
         for i in range(8):
@@ -299,6 +301,14 @@ class Scene:
         self.drain(self.listener)
 
 
+    def watched(self):
+        self.listener.set_watch(self.both_watch)
+        self.ok(self.asker.announce(self.a, DATA))
+        self.ok(self.asker.announce(self.a, DATA))
+        self.drain(self.listener)
+        self.listener.watch = None
+
+
 def calls():
     """Return (what, function) for each call to be made with the heap locked."""
     scene = Scene()
@@ -327,5 +337,6 @@ def calls():
         ("staged fields", scene.staged),
         ("many logs", scene.many_logs),
         ("a log's numbers begin anew", scene.a_long_log),
+        ("watched by two", scene.watched),
         ("random numbers", lambda: random.below(1000) + random.below(5)),
     ]

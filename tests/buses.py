@@ -81,11 +81,11 @@ class Tracebacks:
     """While used in a `with`: collects what would be printed about uncaught exceptions."""
 
     def __enter__(self):
-        import limpet.ksock
+        import limpet.handlers
         import limpet.run
 
         self.found = []
-        self._modules = limpet.ksock, limpet.run
+        self._modules = limpet.handlers, limpet.run
         self._saved = [module.print_exception for module in self._modules]
         for module in self._modules:
             module.print_exception = self.found.append

@@ -20,13 +20,13 @@ import mpy
 import vms
 from layout import BUILD, Trouble, modules
 
-# What a board needs of the bus, of a link with its uart driver, of a limpet; all else is "other".
+# What a board needs of the bus (its core and hot layer), of a link with its uart driver, of a
+# limpet.
 GROUPS: dict[str, tuple[str, ...]] = {
     "bus": (
         "limpet/answers",
         "limpet/bindings",
         "limpet/core",
-        "limpet/events",
         "limpet/hot",
         "limpet/log",
         "limpet/names",
@@ -57,14 +57,29 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "limpet/outbox",
         "limpet/record",
     ),
+    # Imported only where they are used.
+    "extra": ("limpet/events", "limpet/irq", "limpet/layout", "limpet/usage"),
+    "kbus": (
+        "limpet/kbus",
+        "limpet/kbus_device",
+        "limpet/kbus_ids",
+        "limpet/kbus_kinds",
+        "limpet/kbus_ksock",
+        "limpet/kbus_message",
+        "limpet/kbus_sender",
+        "limpet/kbus_wire",
+        "limpet/kbus_writer",
+    ),
     "other": (
         "limpet/__init__",
         "limpet/aio",
         "limpet/bus",
         "limpet/errors",
+        "limpet/handlers",
         "limpet/ksock",
         "limpet/message",
         "limpet/run",
+        "limpet/watch",
         "limpet/transport/loopback",
     ),
 }

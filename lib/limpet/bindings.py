@@ -288,6 +288,7 @@ class Bindings:
         old.names -= 1
         if old.names == 0 and old.readers:
             old.scatter()
+            self._pool.renew()
             del self._logs[tuple(sorted([hot.id for hot in old.readers]))]
 
     def _make_room(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .hot import Hot
     from .irq import IrqInbox
     from .run import Driver
+    from .usage import Usage
 
 
 def node_id(identity: bytes) -> int:
@@ -141,6 +142,24 @@ class Bus(Core):
 
         with self.waiter.lock:
             return IrqInbox(self.irqs, self.waiter, ks.hot, self.name(name), count, size)
+
+    @staticmethod
+    def ram_size(**sizes: int) -> int:
+        """Return the bytes of RAM that a bus of these sizes takes on a board (see usage.py).
+
+        Arguments as for Bus (slot_count, slot_size, queue_size, ksock_count, name_count,
+        binding_count), and word_size. Raises ValueError that says which number is wrong.
+        """
+        from .usage import ram_size
+
+        return ram_size(**sizes)
+
+    def usage(self) -> "Usage":
+        """Return what the bus uses, refused and missed (usage.py)."""
+        from .usage import of_bus
+
+        with self.waiter.lock:
+            return of_bus(self)
 
     # Time
 

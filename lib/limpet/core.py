@@ -23,6 +23,12 @@ _EBADMSG = const(74)
 _BIND_EVENT = "$.KBUS.ReplierBindEvent"
 
 
+def check_size(what: str, value: int, low: int) -> None:
+    """Raise ValueError that names the number unless it is an int of at least `low`."""
+    if not isinstance(value, int) or not low <= value < 1 << 28:
+        raise ValueError(f"{what} is {value!r}: {low} to 2**28 - 1 are possible")
+
+
 class Core:
     """A bus without the comfortable calls.
 
@@ -45,20 +51,14 @@ class Core:
         slot_count_max: int = 0,
         event_count: int = 32,
     ) -> None:
-        for what, value, low in (
-            ("slot_count", slot_count, 1),
-            ("slot_size", slot_size, 1),
-            ("queue_size", queue_size, 1),
-            ("ksock_count", ksock_count, 0),
-            ("name_count", name_count, 1),
-            ("binding_count", binding_count, 0),
-            ("slot_count_max", slot_count_max, 0),
-            ("event_count", event_count, 0),
-        ):
-            if not isinstance(value, int) or not low <= value < 1 << 28:
-                raise ValueError(f"{what} is {value}, {low} to 2**28 - 1 are possible")
-        if 0 < slot_count_max < slot_count:
-            raise ValueError(f"slot_count_max is {slot_count_max}, less than slot_count")
+        check_size("slot_count", slot_count, 1)
+        check_size("slot_size", slot_size, 1)
+        check_size("queue_size", queue_size, 1)
+        check_size("ksock_count", ksock_count, 0)
+        check_size("name_count", name_count, 1)
+        check_size("binding_count", binding_count, 0)
+        check_size("event_count", event_count, 0)
+        check_size("slot_count_max", slot_count_max, slot_count if slot_count_max else 0)
         self.slot_size = slot_size
         self.queue_size = queue_size
         self.ksock_count = ksock_count

@@ -27,6 +27,7 @@ ECONNABORTED = const(103)
 ENOBUFS = const(105)
 ETIMEDOUT = const(110)
 ECONNREFUSED = const(111)
+EALREADY = const(114)
 
 # What may appear in a `$.KBUS.RemoteError.<name>`; other numbers are written as digits.
 ERRNO_NAMES = {
@@ -121,6 +122,18 @@ class QueueFull(NoReply):
     code = EBUSY
 
 
+class Pending(NoReply):
+    """A queue has no room, and the message waits for it as ALL_OR_WAIT asked: wait_writable()."""
+
+    code = EAGAIN
+
+
+class StillPending(NoReply):
+    """An earlier ALL_OR_WAIT send of this Ksock waits for room: wait_writable() or discard()."""
+
+    code = EALREADY
+
+
 class NoReplyRoom(NoReply):
     """The asker has no queue place or no slot left that an answer could be put into."""
 
@@ -163,6 +176,8 @@ _CLASSES = (
     Closed,
     NoReplier,
     QueueFull,
+    Pending,
+    StillPending,
     NoReplyRoom,
     NotThatReplier,
     WouldDeadlock,
@@ -175,3 +190,19 @@ def error(code: int, detail: str = "") -> BusError:
         if cls.code == -code:
             return cls(detail)
     return BusError(detail, -code)
+
+
+def bind_error(code: int, text: str, binding_count: int) -> BusError:
+    """Return the exception for what Core.bind() or unbind() has returned (not raised)."""
+    detail = f"{text!r} can't be bound: words after '$.', the last may be * or %"
+    if code == -EADDRINUSE:
+        detail = f"there is a replier for {text} on this bus already"
+    elif code == -ENOSPC:
+        detail = f"all {binding_count} bindings (binding_count) are in use"
+    elif code == -EINVAL:
+        detail = f"{text} is not bound here"
+    elif code == -EAGAIN:
+        return BusError(f"{text}: a listener to bind events is full", EAGAIN)
+    elif code == -EMSGSIZE:
+        detail = f"{text}: the event that tells of it fits no slot"
+    return error(code, detail)

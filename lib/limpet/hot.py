@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .message import Message
     from .outbox import Ticket
     from .send import Data
-    from .slots import Slot
     from .view import MessageView
 
     Asked = MessageView | Message | Ticket

@@ -146,13 +146,9 @@ class IrqInbox:
                 self._miss(binding, lost)
 
     def _miss(self, binding: "Binding", lost: int) -> None:  # hot:
-        # As Queue.lose() counts one.
         hot = binding.hot
-        if hot.once and self.name.binding_of(hot) is not binding:
-            return
-        hot.settle()
-        hot.missed_total += lost
-        hot.add_missed(hot.count, lost)
+        if not hot.once or self.name.binding_of(hot) is binding:
+            hot.lose(lost)
 
     def close(self) -> None:
         """Announce nothing more; what is still in it is thrown away. Twice does no harm.

@@ -9,21 +9,16 @@ the bus if nobody else does, and is refused inside a handler (WouldDeadlock). Da
 """
 
 from .errors import (
-    EADDRINUSE,
     EADDRNOTAVAIL,
     EAGAIN,
-    EBADF,
-    ECONNREFUSED,
-    EINVAL,
-    ENOSPC,
-    ETIMEDOUT,
+    BusError,
     Closed,
-    NoReply,
     NotExpected,
+    bind_error,
     error,
 )
-from .message import Message
-from .port import const, print_exception
+from .message import Message, encode, no_reply
+from .port import const
 from .ticks import check_ms
 from .view import MessageView
 from .watch import unwatch, watch
@@ -37,34 +32,11 @@ if TYPE_CHECKING:
     from .hot import Hot
     from .port.gate import Gate
     from .send import Data
+    from .usage import Usage
 
     F = TypeVar("F", bound=Callable[[Message], object])
 
-# What a replier's handler returns when it will call ks.reply(msg, data) itself, later.
-LATER = object()
-
 DEADLINE_MS = 5000
-
-
-def encode(data: "Data | str") -> "bytes | bytearray":
-    """Return the bytes to send for `data`."""
-    if isinstance(data, str):
-        return data.encode()
-    if isinstance(data, memoryview):
-        return bytes(data)  # whatever its items are
-    if not isinstance(data, (bytes, bytearray)):
-        raise TypeError(f"data is bytes or str, not {type(data).__name__}")
-    return data
-
-
-def no_reply(message: Message, text: str) -> NoReply:
-    """Return the exception for a request that ended in a status."""
-    late = message.name.endswith(".Expired") or message.name.endswith(".Overdue")
-    e = NoReply(f"{text}: {message.name}, executed: {message.executed}", ETIMEDOUT if late else 0)
-    e.status = message.name
-    e.executed = message.executed
-    e.data = message.data
-    return e
 
 
 class Ksock:
@@ -94,20 +66,12 @@ class Ksock:
     def _bind(self, name: str, replier: bool) -> None:
         code = self.bus.bind(self.hot, name, replier)
         if code:
-            raise error(code, self._why(name, code))
+            raise self._not_bound(name, code)
 
-    def _why(self, name: str, code: int) -> str:
+    def _not_bound(self, name: str, code: int) -> BusError:
         if self.hot.closed:
-            return "this Ksock is closed"
-        if code == -EADDRINUSE:
-            return f"there is a replier for {name} on this bus already"
-        if code == -ENOSPC:
-            return f"all {self.bus.bindings.binding_count} bindings (binding_count) are in use"
-        if code == -EINVAL:
-            return f"{name} is not bound here"
-        if code == -EAGAIN:
-            return f"{name}: a listener to bind events is full"
-        return f"{name!r} can't be bound: words after '$.', the last may be * or %"
+            return Closed("this Ksock is closed")
+        return bind_error(code, name, self.bus.bindings.binding_count)
 
     def unbind(self, name: str, replier: bool = False) -> None:
         """Undo the newest such bind; unread requests that it brought end in Replier.Unbound."""
@@ -115,7 +79,7 @@ class Ksock:
             binding = self.bus.bindings.find(self.hot, name, replier)
             code = self.bus.unbind(self.hot, name, replier)
             if code:
-                raise error(code, self._why(name, code))
+                raise self._not_bound(name, code)
             if binding is not None and binding.handler is not None:
                 self.handled -= 1
                 if self.handled == 0:
@@ -153,8 +117,9 @@ class Ksock:
     def announce(self, name: str, data: "Data | str" = b"", flags: int = 0) -> int:
         """Send an announcement; returns its number.
 
-        flags: URGENT: in front of what waits; ALL_OR_FAIL: to all who listen, or QueueFull.
-        Raises BadName, TooLarge, NoSlot, QueueFull, Closed.
+        flags: URGENT: in front of what waits; ALL_OR_FAIL: to all who listen, or QueueFull;
+        ALL_OR_WAIT: if a listener is full, Pending is raised and the message waits
+        (wait_writable). Raises BadName, TooLarge, NoSlot, QueueFull, Pending, Closed.
         """
         lock = self._lock
         lock.acquire()  # quicker than `with`, which this call would notice
@@ -163,6 +128,8 @@ class Ksock:
             if type(data) is not bytes:
                 data = encode(data)
             sent = self.hot.announce(known, data, -1, flags)
+            if sent == -EAGAIN:
+                self.show()
         finally:
             lock.release()
         if sent < 0:
@@ -175,32 +142,53 @@ class Ksock:
         data: "Data | str" = b"",
         deadline_ms: "int | None" = DEADLINE_MS,
         to: int = 0,
+        flags: int = 0,
     ) -> int:
         """Send a request and return its number; its reply or status comes as a message,
         `in_reply_to` it.
 
-        deadline_ms: when it ends by itself, at most six days; None: for ever. Raises BadName,
-        TooLarge, Closed; NoReplier, QueueFull, NoReplyRoom, NotThatReplier.
+        deadline_ms: when it ends by itself, at most six days; None: for ever. to: the Ksock that
+        has to be the replier (a stateful request), 0: any. flags: as for announce(). Raises
+        BadName, TooLarge, Closed; NoReplier, QueueFull, NoReplyRoom, NotThatReplier, Pending.
         """
-        check_ms("deadline_ms", deadline_ms)
         with self._lock:
-            self.bus.answers.now_ms = self.bus.runner.now()  # a deadline counts from now
-            sent = self.hot.request(self.bus.find_name(name), encode(data), -1, 0, deadline_ms, to)
+            sent = self._request(name, data, deadline_ms, to, flags)
         if sent < 0:
             raise error(sent, f"request {name} not sent")
         return sent
 
-    def reply(self, request: Message, data: "Data | str" = b"") -> None:
-        """Answer a request that this Ksock has read.
+    def _request(
+        self, name: str, data: "Data | str", deadline_ms: "int | None", to: int, flags: int
+    ) -> int:
+        if deadline_ms is not None:
+            check_ms("deadline_ms", deadline_ms)
+            self.bus.answers.now_ms = self.bus.runner.now()  # the deadline counts from now
+        known = self._names.get(name) or self.bus.find_name(name)
+        if type(data) is not bytes:
+            data = encode(data)
+        sent = self.hot.request(known, data, -1, flags, deadline_ms, to)
+        if sent == -EAGAIN:
+            self.show()
+        return sent
+
+    def reply(self, request: Message, data: "Data | str" = b"", flags: int = 0) -> None:
+        """Answer a request that this Ksock has read. flags: URGENT.
 
         Raises TooLarge, NotExpected (EADDRNOTAVAIL: the asker has closed), Closed.
         """
-        with self._lock:
-            code = self.hot.reply(request, encode(data))
+        if type(data) is not bytes:
+            data = encode(data)
+        lock = self._lock
+        lock.acquire()
+        try:
+            code = self.hot.reply(request, data, -1, flags)
+        finally:
+            lock.release()
+        if code >= 0:
+            return
         if code == -EADDRNOTAVAIL:
             raise NotExpected(f"reply to {request.name}: the asker has closed", EADDRNOTAVAIL)
-        if code < 0:
-            raise error(code, f"reply to {request.name} not sent")
+        raise error(code, f"reply to {request.name} not sent")
 
     def call(
         self,
@@ -222,31 +210,44 @@ class Ksock:
             runner.wait(lambda: hot.find_answer(serial) >= 0 or hot.closed, None, hot)
             return self.take_answer(serial, name)
         finally:
-            self.end_call(serial)
+            if serial in self.calls:
+                self.end_call(serial)
 
     def begin_call(self, name: str, data: "Data | str", deadline_ms: "int | None", to: int) -> int:
         """Send a request whose answer nobody else may take until its number leaves `calls`."""
-        with self._lock:
-            serial = self.request(name, data, deadline_ms, to)
-            self.calls.append(serial)
-            return serial
+        lock = self._lock
+        lock.acquire()
+        try:
+            serial = self._request(name, data, deadline_ms, to, 0)
+            if serial >= 0:
+                self.calls.append(serial)
+                return serial
+        finally:
+            lock.release()
+        raise error(serial, f"request {name} not sent")
 
     def end_call(self, serial: int) -> None:
-        """Let go of a call's request; an answer that it did not take is for nobody."""
+        """Let go of a call's request that has no answer yet, or none was taken: it is nobody's."""
         with self._lock:
             self.calls.remove(serial)
             if not self.hot.closed:
                 self.bus.answers.forget(self.hot, serial)
+            self.show()
 
     def take_answer(self, serial: int, name: str) -> Message:
         """Take the answer to request `serial`, which has come; raise NoReply if it is a status."""
-        with self._lock:
+        lock = self._lock
+        lock.acquire()
+        try:
             index = self.hot.find_answer(serial)
             if index < 0:
                 e = Closed("the Ksock was closed during the call")
                 e.executed = "unknown"
                 raise e
-            message = self._take(index)
+            message = self.take(index)
+            self.calls.remove(serial)
+        finally:
+            lock.release()
         if message.kind == "status":
             raise no_reply(message, name)
         return message
@@ -269,11 +270,14 @@ class Ksock:
             if index < 0:
                 hot.release()
                 return None
-            return self._take(index)
+            return self.take(index)
         finally:
+            if self._gate is not None:
+                self._gate.update()
             lock.release()
 
-    def _take(self, index: int) -> Message:
+    def take(self, index: int) -> Message:
+        """Take the message that is `index` places behind the oldest; the bus is locked."""
         view = self._view
         self.hot.take_at(index, view)
         message = Message(view.slot, self.hot)
@@ -348,45 +352,12 @@ class Ksock:
                 return
             yield message
 
-    # What the runner calls
+    def usage(self) -> "Usage":
+        """Return what this Ksock uses, was refused and missed (usage.py)."""
+        from .usage import of_ksock
 
-    def dispatch(self) -> bool:  # hot:
-        """Call the handlers of the messages that have one; returns True if there were any."""
-        queue = self.hot
-        index = 0
-        turns = queue.count  # what handlers send to themselves waits for the next turn
-        called = False
-        while turns and index < queue.count:
-            turns -= 1
-            binding = queue.binding_at(index)
-            if binding is None or binding.handler is None:
-                index += 1
-                continue
-            self._handle(self._take(index), binding.handler)
-            called = True
-        return called
-
-    def _handle(self, message: Message, handler: "Callable[[Message], object]") -> None:
-        failure: BaseException | None = None
-        try:
-            result = handler(message)
-            if message.wants_reply and result is not LATER:
-                self._reply(message, b"" if result is None else encode(result))  # type: ignore[arg-type]
-        except Exception as e:
-            failure = e
-            print_exception(e)
-        except BaseException as e:  # an interrupt: the request ends first
-            failure = e
-            raise
-        finally:
-            if failure is not None and message.wants_reply:
-                self.hot.fail(message, type(failure).__name__.encode())
-
-    def _reply(self, message: Message, data: "Data") -> None:
-        # A request that has ended meanwhile is no fault of the handler; the bus counts it as late.
-        code = self.hot.reply(message, data)
-        if code < 0 and code not in (-ECONNREFUSED, -EADDRNOTAVAIL, -EBADF):
-            raise error(code, f"reply to {message.name}")
+        with self._lock:
+            return of_ksock(self.hot)
 
     def close(self) -> None:
         """Close: requests that it was to answer end in statuses, its own are forgotten.

@@ -6,6 +6,7 @@ is parked, `ticket` the number of this reading, as in a MessageView (view.py).
 """
 
 from . import status
+from .errors import ETIMEDOUT, NoReply
 from .names import capture
 from .port import const
 from .slots import ANNOUNCEMENT
@@ -14,6 +15,7 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .bindings import Binding
     from .hot import Hot
+    from .send import Data
     from .slots import Slot
     from .view import MessageView
 
@@ -110,3 +112,24 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name} {self.data!r} id={self.id} from={self.sender}>"
+
+
+def encode(data: "Data | str") -> "bytes | bytearray":
+    """Return the bytes to send for `data`."""
+    if isinstance(data, str):
+        return data.encode()
+    if isinstance(data, memoryview):
+        return bytes(data)  # whatever its items are
+    if not isinstance(data, (bytes, bytearray)):
+        raise TypeError(f"data is bytes or str, not {type(data).__name__}")
+    return data
+
+
+def no_reply(message: Message, text: str) -> NoReply:
+    """Return the exception for a request that ended in a status."""
+    late = message.name.endswith(".Expired") or message.name.endswith(".Overdue")
+    e = NoReply(f"{text}: {message.name}, executed: {message.executed}", ETIMEDOUT if late else 0)
+    e.status = message.name
+    e.executed = message.executed
+    e.data = message.data
+    return e

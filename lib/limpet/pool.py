@@ -116,7 +116,7 @@ class Pool:
         """
         if self._has(count):
             return True
-        self._renew()
+        self.renew()
         while not self._has(count) and self.count < self.count_max:
             self._grow(min(self.count, self.count_max - self.count))
         if not self._has(count):
@@ -161,8 +161,8 @@ class Pool:
         slot.next = self.free
         self.free = slot
 
-    def _renew(self) -> None:  # hot:
-        # Free what all readers of the logs have passed.
+    def renew(self) -> None:  # hot:
+        """Free what all readers of the logs have passed; forget the logs that are empty."""
         log = self.logs
         self.logs = None
         while log is not None:

@@ -209,11 +209,11 @@ class Queue:
         self.blocks = True
         self.quick = None
 
-    def lose(self) -> None:  # hot:
-        """Count a copy that found no room."""
+    def lose(self, count: int = 1) -> None:  # hot:
+        """Count copies that found no room."""
         self.settle()  # the gap is behind all that is there
-        self.missed_total += 1
-        self.add_missed(self.count, 1)
+        self.missed_total += count
+        self.add_missed(self.count, count)
 
     # The log
 

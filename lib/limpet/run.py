@@ -9,6 +9,7 @@ refused.
 """
 
 from .errors import Closed, NoReplier, WouldDeadlock
+from .handlers import dispatch
 from .port import const, print_exception, ticks_ms
 from .ticks import MS_MAX, check_ms, ticks_add, ticks_diff
 from .watch import unwatch, watch
@@ -135,7 +136,7 @@ class Runner:
         if ksock.hot.count == 0:
             return False
         self.inside = True
-        called = ksock.dispatch()
+        called = dispatch(ksock)
         self.inside = False
         return called
 
