@@ -46,6 +46,8 @@ class Scene:
         for i in range(8):
             bus.bind(self.each[i], "$.Each%d" % i, False)
         self.names = [bus.name("$.Each%d" % i) for i in range(8)]
+        bus.report_binds(self.each[0], True)  # tells of the repliers
+        self.drain(self.each[0])
         bus.poll(self.now_ms)
 
     def ok(self, result):
@@ -300,6 +302,9 @@ class Scene:
         assert self.a.log.end < 3
         self.drain(self.listener)
 
+    def events(self):
+        # Nothing is set aside: the poll looks and goes on.
+        self.sleep(1)
 
     def watched(self):
         self.listener.set_watch(self.both_watch)
@@ -337,6 +342,7 @@ def calls():
         ("staged fields", scene.staged),
         ("many logs", scene.many_logs),
         ("a log's numbers begin anew", scene.a_long_log),
+        ("events", scene.events),
         ("watched by two", scene.watched),
         ("random numbers", lambda: random.below(1000) + random.below(5)),
     ]

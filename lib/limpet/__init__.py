@@ -78,7 +78,10 @@ _HOMES = {
 
 # From the leaves on: each import inside an import takes 4 KB of C stack, of which a 32-bit VM on
 # Unix has 40.
-_LEAVES = ("errors", "core", "frame", "link", "message", "outbox", "bus")
+_LEAVES = (
+    "errors slots log bindings status queue answers send hot core message ksock run frame session "
+    "window link context outbox inbox limpet bus"
+).split()
 
 
 def __getattr__(name: str) -> object:

@@ -48,7 +48,6 @@ class Answers:
         answer.name = request.name
         answer.reply_net = request.net
         answer.reply_serial = request.serial
-        answer.to = request.sender
         answer.cookie = cookie
         if deadline_ms is None:
             return
@@ -102,6 +101,7 @@ class Answers:
         answer.net = 0
         answer.serial = self._pool.next_serial()
         if asker is not None:
+            answer.to = asker.id
             asker.reserved -= 1
             asker.push(answer, None)
         self._pool.let_go(answer)
@@ -195,15 +195,11 @@ class Answers:
 
     def end_read(self, queue: "Hot", code: int) -> None:
         """End the requests that a Ksock has read and not answered, the one read last first."""
-        while True:
-            newest = None
-            for slot in self._pool.slots:
-                if slot.holder is queue and slot.pair is None:
-                    if newest is None or (slot.seq - newest.seq) & 0x3FFFFFFF < 0x20000000:
-                        newest = slot
-            if newest is None:
-                return
-            self.end(newest, code)
+        reads = self._pool.reads
+        owed = [s for s in self._pool.slots if s.holder is queue and s.pair is None]
+        owed.sort(key=lambda slot: (reads - slot.seq) & 0x3FFFFFFF)
+        for slot in owed:
+            self.end(slot, code)
 
     def forget_asker(self, queue: "Hot") -> None:
         """The asker closes: what comes for it is for nobody, its requests run on."""

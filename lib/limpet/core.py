@@ -195,9 +195,12 @@ class Core:
     def report_binds(self, hot: Hot, on: bool) -> int:
         """Report replier binds and unbinds from now on, or no more.
 
-        On also tells `hot` of each replier that is bound, the newest first. Returns 0, or -EBUSY:
+        On also tells `hot` of each replier that is bound, the newest first. Returns 0, -EBADF,
+        or -EBUSY:
         its queue is full, and the rest was not told. Follows KBUS's report_replier_binds.
         """
+        if hot.closed:
+            return -_EBADF
         events = self.pool.events
         if events is None:
             if not on:
@@ -220,4 +223,6 @@ class Core:
 
         now_ms: port.ticks_ms() or a test's clock, wraps at 2**30.
         """
+        if self.pool.events is not None:
+            self.pool.events.poll()
         return self.answers.poll(now_ms)

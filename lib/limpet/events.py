@@ -69,7 +69,7 @@ class Events:
         done: list[Hot] = []
         for b in self.name.listeners:
             hot = b.hot
-            if hot.once and hot in done:
+            if hot.closed or (hot.once and hot in done):
                 continue
             done.append(hot)
             fits = hot.aside == 0 and hot.room() > 0 and len(data) <= self._pool.size
@@ -81,18 +81,21 @@ class Events:
                 full.append(hot)
         if full and len(self._aside) + len(full) > self.limit:
             self._losing = True
-        if self._losing:  # one message says so to all
-            full = [hot for hot in full if not hot.loses]
-            if full:
-                data = b""
-                serial = self._pool.next_serial()
+        if not self._losing:
+            for hot in full:
+                self._set_aside(hot, data, serial)
+            return
+        serial = 0
         for hot in full:
-            hot.loses = self._losing
-            self._set_aside(hot, data, serial)
+            if not hot.loses:  # one message says so to all
+                serial = serial or self._pool.next_serial()
+                hot.loses = True
+                self._set_aside(hot, b"", serial)
 
     def _set_aside(self, hot: "Hot", data: bytes, serial: int) -> None:
         self._aside.append((hot, data, serial))
         hot.aside += 1
+        hot.quick = None
 
     def _send(self, data: bytes, serial: int, to: "Hot | None", via: "Binding | None") -> int:
         # Announce to one Ksock as brought by `via`, or to all who listen; no data: events lost.
@@ -140,6 +143,13 @@ class Events:
             hot.aside -= 1
         if hot.aside == 0:
             hot.loses = False
+
+    def poll(self) -> None:  # hot:
+        """Deliver what had room but found no slot."""
+        if self._aside:
+            for hot in self._pool.hots:
+                if hot.aside:
+                    self.deliver(hot)
 
     def unbound(self, hot: "Hot") -> None:
         """Drop the records for a Ksock if it no longer listens."""

@@ -210,7 +210,7 @@ class Hot(Sender):
         self.missed_next = 0
         self.viewing = True
         self.freed()
-        if not self.blocks and not view.missed:
+        if not self.blocks and not self.aside and not view.missed:
             self.quick = view
             view.reader = self
         return slot.size

@@ -106,7 +106,7 @@ def _stage(hot: "Hot", message: Message) -> None:
 def _reply(bus: "Bus", hot: "Hot", message: Message, data: bytes, flags: int) -> int:
     net, serial = pair(message.in_reply_to)
     slot = hot.find_owed(net, serial)
-    if slot is not None and (slot.to == message.to or slot.to == 0):
+    if slot is not None and (slot.to == message.to or slot.reply_net):
         return hot.reply_parked(slot, data, flags)
     # Not ours to answer. A view that shows nothing: the refusal uses up an id all the same.
     code = hot.reply(MessageView(), data, -1, flags)

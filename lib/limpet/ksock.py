@@ -260,21 +260,31 @@ class Ksock:
         lock.acquire()  # quicker than `with`, which this call would notice
         try:
             hot = self.hot
-            if hot.count == 0 and hot.missed_next == 0:  # what comes is a plain announcement
-                if hot.take(self._view) < 0:
-                    return None
-                message = Message(self._view.slot, hot)
-                hot.viewing = False
-                return message
-            index = self.find_next()
-            if index < 0:
-                hot.release()
+            if hot.count or hot.missed_next or hot.aside:
+                return self._next()
+            # What comes is an announcement that lies in a log.
+            if hot.take(self._view) < 0:
                 return None
-            return self.take(index)
+            slot = self._view.slot
+            message = Message(slot, hot)
+            if slot.flags:
+                message.add(self._view)
+            hot.viewing = False
+            if self._gate is not None:
+                self._gate.update()
+            return message
         finally:
             if self._gate is not None:
                 self._gate.update()
             lock.release()
+
+    def _next(self) -> "Message | None":
+        index = self.find_next()
+        if index < 0:
+            self.hot.release()
+            self.hot.freed()  # an event that was set aside may have waited for the slot
+            index = self.find_next()
+        return None if index < 0 else self.take(index)
 
     def take(self, index: int) -> Message:
         """Take the message that is `index` places behind the oldest; the bus is locked."""
@@ -283,6 +293,8 @@ class Ksock:
         message = Message(view.slot, self.hot)
         message.add(view)
         self.hot.release()
+        if self._gate is not None:
+            self._gate.update()
         return message
 
     def find_next(self) -> int:

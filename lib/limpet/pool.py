@@ -30,7 +30,7 @@ class Pool:
         self.free: Slot | None = None
         self.serial = 0  # number given last: 1..2**30-1
         self.serial_stop = _SERIAL_MAX  # number at which _renumber() has to look
-        self.reads = 0  # counts requests as they are read, wraps at 2**30
+        self.reads = 0  # see stamp()
         self.hots: list[Hot] = []  # all Ksocks of the bus, in the order of their ids
         self.logs: Log | None = None  # chain of the logs that have slots
         self.dropped = 0  # messages dropped to make room
@@ -60,6 +60,11 @@ class Pool:
             self._renumber()
         self.serial += 1
         return self.serial
+
+    def stamp(self) -> int:  # hot:
+        """Return a running number, wraps at 2**30: what was read or came from elsewhere when."""
+        self.reads = (self.reads + 1) & _SERIAL_MAX
+        return self.reads
 
     def _renumber(self) -> None:  # hot:
         # After a wrap the numbers of old requests may lie ahead: step over them, stop before the
@@ -107,7 +112,9 @@ class Pool:
         for slot in self.slots:
             if slot.held == 0:  # free, or with listeners only
                 count -= 1
-        return count <= 0
+                if count == 0:
+                    return True
+        return False
 
     def need(self, count: int) -> bool:  # hot:
         """Make sure that `count` slots are free, dropping old listeners' copies.
@@ -195,5 +202,6 @@ class Pool:
         self.dropped += 1
         for hot in self.hots:
             # Each copy gives its reference back; with the last one the slot is free.
-            hot.drop_copies(oldest)
+            if self.free is not oldest:
+                hot.drop_copies(oldest)
         return True

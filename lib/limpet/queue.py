@@ -350,10 +350,12 @@ class Queue:
         return oldest
 
     def drop_copies(self, slot: Slot) -> None:  # hot:
-        """Remove every copy of `slot` and count it as missed."""
+        """Remove the copies of `slot` and count them as missed."""
+        copies = slot.refs  # as many as there can be
         i = 0
-        while i < self.count:
+        while copies and i < self.count:
             if self.slot_at(i) is slot:
+                copies -= 1
                 self.missed_total += 1
                 self.add_missed(i, 1)
                 self.drop(i)

@@ -10,7 +10,7 @@ number it has; until it is through or discarded no other send is possible. See d
 
 from .port import const, copy
 from .queue import Queue
-from .slots import PARKED, REQUEST
+from .slots import ANNOUNCEMENT, PARKED, REQUEST
 from .status import DISAPPEARED, ERROR_SENDING
 from .ticks import MS_MAX
 
@@ -159,6 +159,7 @@ class Sender(Queue):
         answer = slot.pair
         assert binding is not None and answer is not None
         answer.asker = self  # type: ignore[assignment]
+        answer.to = self.id
         answer.holder = binding.hot
         name.look()
         self.reserved += 1
@@ -201,7 +202,7 @@ class Sender(Queue):
     def _answer(self, answer: "Slot") -> int:  # hot:
         self.flags &= ~_ALL
         self.fill(answer)
-        answer.to = answer.asker.id if answer.asker is not None else 0
+        answer.to = answer.asker.id if answer.asker is not None else 0  # fill() has its own
         name = self.name if self.flags & _STAGED and self.name is not None else answer.name
         code = self.answers.reply(answer, name)
         return self.last_serial if code == 0 else self.refuse(code)
@@ -352,6 +353,8 @@ class Sender(Queue):
         if flags & _STAGED:
             flags ^= _STAGED | _SPECIAL
             slot.seq = self.pool.serial
+            if self.net and slot.kind == ANNOUNCEMENT:
+                slot.cookie = self.pool.stamp()
             slot.user = self.user
             slot.to = self.to
             slot.carry = self.carry

@@ -78,9 +78,16 @@ class Slot(Mark):
 
     def is_newer(self, other: "Slot") -> bool:  # hot:
         """Was it sent after `other`?"""
-        # Slots that were in a log have another `seq`, but they are of this bus.
-        age = self.seq if self.net else self.serial
-        return (age - (other.seq if other.net else other.serial)) & _MASK < _HALF
+        # Slots that were in a log have another `seq`, but they are of this bus. What comes from
+        # elsewhere has no number of this bus: it is younger than what was numbered last.
+        age = ((self.seq if self.net else self.serial) - _HALF) - (
+            (other.seq if other.net else other.serial) - _HALF
+        )
+        if age == 0 and self.net and other.net:
+            age = (self.cookie - _HALF) - (other.cookie - _HALF)
+        elif age == 0:
+            age = 1 if self.net else -1
+        return age & _MASK < _HALF and age != 0
 
     def carries(self, serial: int) -> bool:  # hot:
         """Is it parked for the answer to the request `serial` of this bus?"""
