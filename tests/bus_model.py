@@ -1,304 +1,335 @@
 # SPDX-License-Identifier: MIT
-"""What a bus should do, as plain lists: no rings, no slots, no tables, nothing compiled.
+"""What a bus should do: who gets what, in which order, and how every request ends.
 
-Rules: written from the design and from KBUS's rules, not from the library, and slow on purpose. A
-message is in use while an entry of a queue or a view refers to it; a request that is out keeps one
-place and the room of one message for its answer. Every call returns what the hot layer returns.
+Rules: written from the design and from KBUS's rules, not from the library. Every call returns what
+the hot layer returns. Here: sending, waiting, answering, closing; model_binds.py has the bindings,
+model_parts.py the queues and slots.
 """
 
-EAGAIN, EBADF, EBUSY, EINVAL, EPIPE = 11, 9, 16, 22, 32
-ENOLCK, EMSGSIZE, EADDRINUSE, EADDRNOTAVAIL, ENOBUFS, ECONNREFUSED = 37, 90, 98, 99, 105, 111
-SERIAL_MAX = (1 << 30) - 1
+from model_binds import EVENT, Binds
+from model_parts import (
+    ALL_OR_FAIL,
+    ALL_OR_WAIT,
+    ANNOUNCEMENT,
+    EADDRNOTAVAIL,
+    EAGAIN,
+    EALREADY,
+    EBADF,
+    EBUSY,
+    ECONNREFUSED,
+    EINVAL,
+    EMSGSIZE,
+    ENOBUFS,
+    ENOLCK,
+    ENOMSG,
+    EPIPE,
+    REPLY,
+    REQUEST,
+    STATUS,
+    SYNTHETIC,
+    Entry,
+    Ks,
+    Msg,
+    Out,
+    Pending,
+)
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Tell whether `pattern` means `name`, word by word."""
-    want, have = pattern.split("."), name.split(".")
-    if want[-1] == "*":
-        return len(have) >= len(want) and have[: len(want) - 1] == want[:-1]
-    if want[-1] == "%":
-        return len(have) == len(want) and have[:-1] == want[:-1]
-    return want == have
+class Staged:
+    """What is staged for one send; net 0: the bus gives the id; sender -1: it is this Ksock."""
+
+    def __init__(self, net: int = 0, serial: int = 0, sender: int = -1) -> None:
+        self.net, self.serial, self.sender = net, serial, sender
+        self.user = self.to = self.cookie = 0
+        self.carry: object = None
+        self.name: str | None = None
 
 
-def rank(pattern: str) -> tuple[int, int]:
-    """Return what orders patterns: the larger one is more specific."""
-    words = pattern.split(".")
-    if words[-1] in "*%":
-        return (len(".".join(words[:-1])), words[-1] == "%")
-    return (10000, 0)
-
-
-class Msg:
-    """One message."""
-
-    def __init__(self, kind: str, name: str, serial: int, sender: int, data: bytes) -> None:
-        self.kind, self.name, self.serial, self.sender = kind, name, serial, sender
-        self.data = data
-        self.in_reply_to = 0
-
-
-class Out:
-    """One request that is out."""
-
-    def __init__(self, asker: "Ks", holder: "Ks", msg: Msg, due: "int | None") -> None:
-        self.asker: Ks | None = asker
-        self.holder, self.msg, self.due = holder, msg, due
-        self.read_at = -1
-
-
-class Binding:
-    """One Ksock bound to one pattern."""
-
-    def __init__(self, ks: "Ks", pattern: str, replier: bool) -> None:
-        self.ks, self.pattern, self.replier = ks, pattern, replier
-
-
-class Entry:
-    """One message in one queue."""
-
-    def __init__(self, msg: Msg, role: str, binding: Binding | None, missed: int) -> None:
-        self.msg, self.role, self.binding, self.missed = msg, role, binding, missed
-
-
-class Ks:
-    """One connection."""
-
-    def __init__(self, number: int, limit: int) -> None:
-        self.id, self.limit = number, limit
-        self.queue: list[Entry] = []
-        self.missed = 0  # since the last entry
-        self.view: Msg | None = None
-        self.once = False
-        self.last = 0
-        self.closed = False
-
-
-class Model:
+class Model(Binds):
     """One bus."""
 
-    def __init__(self, slot_count: int, slot_size: int) -> None:
-        self.slot_count, self.slot_size = slot_count, slot_size
-        self.bindings: list[Binding] = []
-        self.kss: list[Ks] = []
-        self.out: list[Out] = []
-        self.serial = 0
-        self.ids = 0
+    def __init__(self, slot_count: int, slot_size: int, **sizes: int) -> None:
+        super().__init__(slot_count, **sizes)
+        self.slot_size = slot_size
         self.now = 0  # here time does not wrap
-        self.reads = 0
-        self.age: list[Msg] = []  # every message that is in use, the oldest first
 
-    # Counting
+    # Sending
 
-    def used(self) -> int:
-        seen = {id(e.msg) for ks in self.kss for e in ks.queue}
-        seen |= {id(ks.view) for ks in self.kss if ks.view is not None}
-        return len(seen) + len(self.out)
-
-    def room(self, ks: Ks) -> int:
-        return ks.limit - len(ks.queue) - sum(o.asker is ks for o in self.out)
-
-    def droppable(self) -> list[Msg]:
-        """Return what only listeners hold, the oldest first."""
-        held = [ks.view for ks in self.kss if ks.view is not None]
-        held += [e.msg for ks in self.kss for e in ks.queue if e.role != "copy"]
-        found: list[Msg] = []
-        for msg in self.age:
-            queued = any(e.msg is msg for ks in self.kss for e in ks.queue)
-            if queued and not any(msg is h for h in held):
-                found.append(msg)
-        return found
-
-    def can(self, count: int) -> bool:
-        return self.slot_count - self.used() + len(self.droppable()) >= count
-
-    def make_room(self, count: int) -> None:
-        while self.slot_count - self.used() < count:
-            victim = self.droppable()[0]
-            for ks in self.kss:
-                self.remove(ks, [e for e in ks.queue if e.msg is victim], True)
-
-    def remove(self, ks: Ks, entries: list[Entry], lost: bool) -> None:
-        """Take entries out; gaps move on to what is behind."""
-        for gone in entries:
-            i = ks.queue.index(gone)
-            del ks.queue[i]
-            gap = gone.missed + lost
-            if i < len(ks.queue):
-                ks.queue[i].missed += gap
-            else:
-                ks.missed += gap
-
-    def number(self) -> int:
-        while True:
-            self.serial = self.serial % SERIAL_MAX + 1
-            if all(o.msg.serial != self.serial for o in self.out):
-                return self.serial
-
-    # Delivering
-
-    def push(self, ks: Ks, msg: Msg, role: str, binding: Binding | None) -> None:
-        ks.queue.append(Entry(msg, role, binding, ks.missed))
-        ks.missed = 0
-        ks.last = msg.serial
-
-    def copies(self, msg: Msg) -> None:
-        for b in self.bindings:
-            if b.replier or not matches(b.pattern, msg.name):
-                continue
-            if b.ks.once and b.ks.last == msg.serial:
-                continue
-            if self.room(b.ks) > 0:
-                self.push(b.ks, msg, "copy", b)
-            else:
-                b.ks.missed += 1
-                b.ks.last = msg.serial  # who wants messages once misses them once
-
-    def replier(self, name: str) -> Binding | None:
-        found = [b for b in self.bindings if b.replier and matches(b.pattern, name)]
-        return max(found, key=lambda b: rank(b.pattern), default=None)
-
-    # What users call
-
-    def open(self, limit: int) -> Ks:
-        self.ids += 1
-        ks = Ks(self.ids, limit)
-        self.kss.append(ks)
-        return ks
-
-    def bind(self, ks: Ks, pattern: str, replier: bool) -> int:
+    def check(self, ks: Ks, data: bytes, flags: int) -> int:
+        """Return what every send looks at first."""
         if ks.closed:
             return -EBADF
-        if replier and any(b.replier and b.pattern == pattern for b in self.bindings):
-            return -EADDRINUSE
-        self.bindings.append(Binding(ks, pattern, replier))
-        return 0
-
-    def unbind(self, ks: Ks, pattern: str, replier: bool) -> int:
-        if ks.closed:
-            return -EBADF
-        for b in reversed(self.bindings):
-            if b.ks is ks and b.pattern == pattern and b.replier == replier:
-                for e in [e for e in ks.queue if e.binding is b]:
-                    self.remove(ks, [e], False)
-                    if e.role == "request":
-                        self.status(self.out_of(e.msg), "Replier.Unbound")
-                self.bindings.remove(b)
-                return 0
-        return -EINVAL
-
-    def check(self, ks: Ks, data: bytes) -> int:
-        if ks.closed:
-            return -EBADF
+        if ks.pending is not None:
+            return -EALREADY
+        if flags & ALL_OR_WAIT and flags & ALL_OR_FAIL:
+            return -EINVAL
         return -EMSGSIZE if len(data) > self.slot_size else 0
 
-    def announce(self, ks: Ks, name: str, data: bytes) -> int:
-        error = self.check(ks, data)
+    def make(self, kind: int, ks: Ks, name: str, data: bytes, flags: int, staged: Staged) -> Msg:
+        """Make a message; this takes its id."""
+        if staged.net:
+            msg = self.new(kind, name, staged.net, staged.serial, ks.id)
+        else:
+            msg = self.new(kind, name, 0, self.number(), ks.id)
+        if staged.sender >= 0:
+            msg.sender, msg.sender_net = staged.sender, staged.net
+        msg.data, msg.flags, msg.user, msg.carry = data, flags, staged.user, staged.carry
+        ks.last_id = (msg.net, msg.serial)
+        return msg
+
+    def announce(self, ks: Ks, name: str, data: bytes, flags: int, staged: Staged) -> int:
+        """Send an announcement."""
+        error = self.check(ks, data, flags)
         if error:
             return error
-        if not any(not b.replier and matches(b.pattern, name) for b in self.bindings):
-            return self.number()
-        if not self.can(1):
+        if self.listeners(name) and not self.can(1):
             return -ENOBUFS
-        self.make_room(1)
-        msg = Msg("announcement", name, self.number(), ks.id, data)
-        self.age.append(msg)
-        self.copies(msg)
-        return msg.serial
+        msg = self.make(ANNOUNCEMENT, ks, name, data, flags, staged)
+        msg.to = staged.to
+        return self.first_try(ks, Pending(msg, None, staged.cookie))
 
-    def request(self, ks: Ks, name: str, data: bytes, deadline: int | None, to: int) -> int:
-        error = self.check(ks, data)
+    def request(
+        self,
+        ks: Ks,
+        name: str,
+        data: bytes,
+        flags: int,
+        staged: Staged,
+        deadline: "int | None",
+        to: int,
+    ) -> int:
+        """Send a request."""
+        error = self.check(ks, data, flags)
         if error:
             return error
-        if self.room(ks) <= 0 or not self.can(2):
+        if self.full(ks) or not self.can(2):
             return -ENOLCK
-        b = self.replier(name)
-        if b is None:
-            error = -EADDRNOTAVAIL
-        elif to and b.ks.id != to:
-            error = -EPIPE
-        elif self.room(b.ks) <= (b.ks is ks):
-            error = -EBUSY
-        if error or b is None:
-            self.number()
-            return error
-        self.make_room(2)
-        msg = Msg("request", name, self.number(), ks.id, data)
-        self.age.append(msg)
+        msg = self.make(REQUEST, ks, name, data, flags, staged)
+        msg.to = to
         due = None if deadline is None else self.now + deadline
-        self.out.append(Out(ks, b.ks, msg, due))
-        self.push(b.ks, msg, "request", b)
-        self.copies(msg)
+        return self.first_try(ks, Pending(msg, due, staged.cookie))
+
+    def first_try(self, ks: Ks, send: Pending) -> int:
+        """Deliver a new message, or keep it."""
+        error = self.why_not(send.msg)
+        if error and error != -EAGAIN:
+            return error
+        if send.msg.kind == REQUEST or error or self.listeners(send.msg.name):
+            self.make_room(2 if send.msg.kind == REQUEST else 1)
+            error = self.why_not(send.msg)  # what was dropped may have made room
+        if error:
+            ks.pending = send
+            return error
+        return self.deliver(ks, send)
+
+    def why_not(self, msg: Msg) -> int:
+        """Return 0 if a message could be delivered now, else -errno."""
+        full = -EAGAIN if msg.flags & ALL_OR_WAIT else -EBUSY
+        if msg.kind == REQUEST:
+            b = self.replier(msg.name)
+            if b is None:
+                return -EADDRNOTAVAIL
+            if msg.to and b.ks.id != msg.to:
+                return -EPIPE
+            if self.full(b.ks):
+                return full
+        if msg.flags & (ALL_OR_WAIT | ALL_OR_FAIL):
+            if any(self.full(b.ks) for b in self.listeners(msg.name)):
+                return full
+        return 0
+
+    def deliver(self, ks: Ks, send: Pending) -> int:
+        """Give everybody the message; nothing can fail any more."""
+        msg = send.msg
+        listeners = self.listeners(msg.name)
+        rooms = [not self.full(b.ks) for b in listeners]
+        if msg.kind == REQUEST:
+            b = self.replier(msg.name)
+            assert b is not None
+            self.push(b.ks, msg, "ask", b)
+            out = Out(ks, b.ks, msg, send.due)
+            out.cookie = send.cookie
+            self.out.append(out)
+        self.copies(msg, listeners, rooms)
         return msg.serial
 
-    def take(self, ks: Ks) -> tuple[Entry, Out | None] | None:
-        ks.view = None
-        if not ks.queue:
-            return None
-        entry = ks.queue.pop(0)
-        ks.view = entry.msg
-        out = None
-        if entry.role == "request":
-            out = self.out_of(entry.msg)
-            self.reads += 1
-            out.read_at = self.reads
-        return entry, out
+    # What ALL_OR_WAIT keeps
 
-    def release(self, ks: Ks) -> None:
-        ks.view = None
+    def retry(self, ks: Ks) -> int:
+        """Try again what waits; the message goes on any error but EAGAIN."""
+        if ks.closed:
+            return -EBADF
+        send = ks.pending
+        if send is None:
+            return -ENOMSG
+        error = -ENOLCK if send.msg.kind == REQUEST and self.full(ks) else 0
+        error = error or self.why_not(send.msg)
+        if error == -EAGAIN:
+            return error
+        ks.pending = None
+        return error or self.deliver(ks, send)
 
-    def reply(self, ks: Ks, out: Out | None, data: bytes) -> int:
-        error = self.check(ks, data)
+    def poll_pending(self, ks: Ks) -> bool:
+        """Try again what waits, and tell in a status how that failed; True: no more waiting."""
+        send = ks.pending
+        if send is None:
+            return True
+        error = self.why_not(send.msg)
+        if error == -EAGAIN:
+            return False
+        ks.pending = None
+        if not error:
+            self.deliver(ks, send)
+        elif error == -EADDRNOTAVAIL:
+            self.status(ks, 0, send, "Replier.Disappeared")
+        elif send.msg.kind == REQUEST:
+            self.status(ks, 0, send, "ErrorSending")
+        return True
+
+    def discard(self, ks: Ks) -> None:
+        """Forget what waits."""
+        ks.pending = None
+
+    # How requests end
+
+    def owed(self, ks: Ks) -> "list[Out]":
+        """Return the requests that a Ksock has read and not answered, the one read last first."""
+        mine = [o for o in self.out if o.holder is ks and o.read_at >= 0]
+        return sorted(mine, key=lambda o: -o.read_at)
+
+    def out_of(self, msg: Msg) -> Out:
+        """Return what is known of a request that is out."""
+        return [o for o in self.out if o.msg is msg][0]
+
+    def reply(self, ks: Ks, out: "Out | None", data: bytes, flags: int, staged: Staged) -> int:
+        """Answer a request that this Ksock has read."""
+        error = self.check(ks, data, flags)
         if error:
             return error
-        if out is None or out not in self.out or out.holder is not ks:
+        mine = out is not None and out in self.out and out.holder is ks and out.read_at >= 0
+        if not mine or out is None:
+            self.make(REPLY, ks, "", data, flags, staged)
             return -ECONNREFUSED
-        msg = Msg("reply", out.msg.name, self.number(), ks.id, data)
+        name = out.msg.name if staged.name is None else staged.name
+        msg = self.make(REPLY, ks, name, data, flags, staged)
+        listeners = self.listeners(name)
+        rooms = [not self.full(b.ks) for b in listeners]  # while the place for it is reserved
         self.out.remove(out)
         if out.asker is None:
             return -EADDRNOTAVAIL
-        msg.in_reply_to = out.msg.serial
-        self.age.append(msg)
-        self.push(out.asker, msg, "answer", None)
-        self.copies(msg)
+        self.answer(out.asker, out, msg)
+        self.copies(msg, listeners, rooms)
+        return msg.serial
+
+    def answer(self, asker: Ks, out: "Out | Pending", msg: Msg) -> None:
+        """Give a request's answer to who asked."""
+        msg.to, msg.cookie = asker.id, out.cookie
+        msg.reply_net, msg.reply_serial = out.msg.net, out.msg.serial
+        self.push(asker, msg, "answer", None)
+
+    def status(self, asker: Ks, sender: int, out: "Out | Pending", name: str) -> None:
+        """End a request in a status."""
+        msg = self.new(STATUS, "$.KBUS." + name, 0, self.number(), sender)
+        msg.flags = SYNTHETIC
+        self.answer(asker, out, msg)
+
+    def end(self, out: Out, name: str) -> None:
+        """End a request that nobody will answer."""
+        # Its number is free as soon as it has ended; its status may be the next to have it.
+        self.out.remove(out)
+        if out.asker is not None:
+            self.status(out.asker, out.holder.id, out, name)
+        else:
+            self.number()  # the status is made, but for nobody
+
+    def unbind(self, ks: Ks, text: str, replier: bool) -> int:
+        """Remove the newest such binding, what it brought and what is set aside because of it."""
+        error = self.check_binding(ks, text, replier)
+        if error:
+            return error
+        mine = [b for b in self.bindings if b.ks is ks and b.text == text and b.replier == replier]
+        if not mine:
+            return -EINVAL
+        binding = mine[-1]
+        if replier and self.reporting and not self.tell(False, ks, text):
+            return -EAGAIN
+        for e in [e for e in ks.queue if e.binding is binding]:
+            self.remove(ks, e, False)
+            if e.why == "ask":
+                self.end(self.out_of(e.msg), "Replier.Unbound")
+        self.bindings.remove(binding)
+        if not any(b.ks is ks for b in self.listeners(EVENT)):
+            self.aside = [a for a in self.aside if a.ks is not ks]
+        self.arrive(ks)
         return 0
 
-    def out_of(self, msg: Msg) -> Out:
-        return next(o for o in self.out if o.msg is msg)
-
-    def status(self, out: Out, name: str) -> None:
-        self.out.remove(out)
-        if out.asker is None:
-            return
-        # The number of a request is free as soon as it has ended; its status may be the next.
-        msg = Msg("status", "$.KBUS." + name, self.number(), out.holder.id, b"")
-        msg.in_reply_to = out.msg.serial
-        self.age.append(msg)
-        self.push(out.asker, msg, "answer", None)
-
     def close(self, ks: Ks) -> None:
+        """Close a Ksock."""
         if ks.closed:
             return
-        ks.closed = True
-        ks.view = None
+        ks.view = ks.pending = None
         for out in self.out:
             if out.asker is ks:
                 out.asker = None
-        for e in [e for e in ks.queue if e.role == "request"]:
-            self.status(self.out_of(e.msg), "Replier.GoneAway")
+        unread = [e for e in ks.queue if e.why == "ask"]
         ks.queue = []
-        self.bindings = [b for b in self.bindings if b.ks is not ks]
-        mine = [o for o in self.out if o.holder is ks]
-        for out in sorted(mine, key=lambda o: -o.read_at):
-            self.status(out, "Replier.Ignored")
+        for e in unread:
+            self.end(self.out_of(e.msg), "Replier.GoneAway")
+        for b in [b for b in reversed(self.bindings) if b.ks is ks]:
+            if b.replier and self.reporting:
+                self.tell_closing(ks, b.text)
+            self.bindings.remove(b)
+        self.aside = [a for a in self.aside if a.ks is not ks]
+        for out in self.owed(ks):
+            self.end(out, "Replier.Ignored")
+        ks.closed = True
         self.kss.remove(ks)
 
-    def poll(self, now: int) -> list[Out]:
-        """Return the requests whose time has come; the caller ends them in any order."""
+    def poll(self, now: int) -> None:
+        """Let time pass: requests end, what is due first first, of several what was sent first."""
         self.now = now
-        return [o for o in self.out if o.due is not None and o.due <= now]
+        for ks in self.kss:
+            self.arrive(ks)  # what had room, but found no slot
+        ends = [(o.due, o.msg.age, o) for o in self.out if o.due is not None]
+        for ks in self.kss:
+            if ks.pending is not None and ks.pending.due is not None:
+                ends.append((ks.pending.due, ks.pending.msg.age, ks))
+        for due, _, what in sorted(ends, key=lambda end: end[:2]):
+            if due <= now and isinstance(what, Out):
+                self.expire(what)
+            elif due <= now:
+                send, what.pending = what.pending, None
+                self.status(what, 0, send, "Replier.Overdue")
+
+    def next_due(self) -> "int | None":
+        """Return when the next request ends."""
+        found = [o.due for o in self.out] + [p.due for p in self.asking()]
+        return min([due for due in found if due is not None] or [None])
 
     def expire(self, out: Out) -> None:
-        for e in [e for e in out.holder.queue if e.msg is out.msg and e.role == "request"]:
-            self.remove(out.holder, [e], False)
-        self.status(out, "Replier.Expired" if out.read_at >= 0 else "Replier.Overdue")
+        """End a request whose time is over."""
+        for e in [e for e in out.holder.queue if e.msg is out.msg and e.why == "ask"]:
+            self.remove(out.holder, e, False)
+            self.arrive(out.holder)
+        self.end(out, "Replier.Expired" if out.read_at >= 0 else "Replier.Overdue")
+
+    # Reading
+
+    def take(self, ks: Ks, index: int) -> "tuple[Entry, Out | None] | int":
+        """Take a message; what was viewed before is let go."""
+        ks.view = None
+        if ks.closed:
+            return -EBADF
+        if not ks.queue:
+            self.arrive(ks)  # what was viewed may have been the slot that was missing
+        if not ks.queue:
+            return -EAGAIN
+        entry = ks.queue.pop(index)
+        ks.view = entry.msg
+        out = None
+        if entry.why == "ask":
+            out = self.out_of(entry.msg)
+            self.reads += 1
+            out.read_at = self.reads
+        self.arrive(ks)
+        return entry, out

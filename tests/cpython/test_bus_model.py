@@ -1,309 +1,178 @@
 # SPDX-License-Identifier: MIT
-"""A bus and a model of it live through the same random lives, and never differ.
+"""A bus and a plain model of it live through the same random lives, and never differ.
 
-Rules: a seed decides everything. After each step the results, every queue with its gaps, the room
-in it, the free slots and the requests that are out are compared. A failure prints the seed and
-what led to it. The order in which requests with one time of expiry end is not promised, so the
-model follows the library there, and checks that the same ones end.
+Rules: hypothesis chooses the steps and the small numbers of which bus_script.py makes them, and
+finds the shortest script that fails; seeds make five times as many, which are less tidy. Both are
+the same in every run. MODEL_STEPS= in the environment says how many steps hypothesis takes (20000
+unless said). A failure prints a script: `twin`, and `ops` for `twin.do(op)`.
 """
 
 from __future__ import annotations
 
-import random
+import os
 import unittest
 from collections import Counter
 from typing import Any
 
-from bus_model import SERIAL_MAX, Ks, Model, Msg, Out
-from buses import closed_clean, make_bus
-from limpet import BusError, MessageView
-from limpet.message import ANNOUNCEMENT, REPLY, REQUEST, STATUS
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
-KINDS = {ANNOUNCEMENT: "announcement", REQUEST: "request", REPLY: "reply", STATUS: "status"}
-NAMES = ("$.A", "$.B", "$.A.B", "$.A.C", "$.A.B.C")
-PATTERNS = (*NAMES, "$.*", "$.%", "$.A.*", "$.A.%", "$.A.B.%")
+import bus_script
+from bus_script import VERBS, Writer, head
+from bus_twin import Difference, Twin
+
+STEPS = int(os.environ.get("MODEL_STEPS", "20000"))
+LIFE = 80  # steps of one bus
+NUMBERS = st.binary(min_size=18, max_size=18)
+CASE = unittest.TestCase()
 # Without these the lives would have been dull.
 OUTCOMES = (
-    *("announce 0", "announce -9", "announce -90", "announce -105"),
-    *("request 0", "request -90", "request -37", "request -99", "request -32", "request -16"),
-    *("reply 0", "reply -90", "reply -111", "reply -99"),
-    *("bind 0", "bind -9", "bind -98", "unbind 0", "unbind -22"),
-    *("announcement", "request", "reply", "missed", "dropped"),
-    *(f"$.KBUS.Replier.{n}" for n in ("Unbound", "GoneAway", "Ignored", "Overdue", "Expired")),
+    *("announce 0", "announce -16", "announce -11", "announce -114", "announce -105"),
+    *("announce -90", "request 0", "request -37", "request -99", "request -32", "request -16"),
+    *("request -11", "request -22", "request -114", "reply 0", "reply -111", "reply -99"),
+    *("reply_parked 0", "bind 0", "bind -98", "bind -74", "bind -36", "bind -28", "bind -11"),
+    *("unbind 0", "unbind -22", "unbind -11", "report 0", "report -16", "retry 0", "retry -11"),
+    *("retry -42", "retry -37", "retry -99", "retry -32", "take -11", "taken", "missed"),
+    *("$.KBUS.ReplierBindEvent", "$.KBUS.UnbindEventsLost", "$.KBUS.ErrorSending"),
+    *(
+        "$.KBUS.Replier." + name
+        for name in ("Unbound", "GoneAway", "Ignored", "Overdue", "Expired", "Disappeared")
+    ),
 )
-LIVES = 1500
-STEPS = 120
 
 
-class Pair:
-    """A Ksock of the bus and its image in the model, with what was read through both."""
-
-    def __init__(self, real: Any, image: Ks) -> None:
-        self.real, self.image = real, image
-        self.view = MessageView()
-        self.seen: Msg | None = None  # what the view shows
-        self.tickets: list[tuple[Any, Out | None]] = []
+def picker(numbers: bytes) -> Any:
+    """Return a pick() that goes through `numbers`, and then gives 0."""
+    left = list(numbers)
+    return lambda n: left.pop(0) % n if left else 0
 
 
-class Life:
-    """One bus and its model."""
+def end(twin: Twin) -> None:
+    """Read all there is, close, and look for what is left."""
+    twin.drain()
+    twin.close(CASE)
 
-    def __init__(self, case: unittest.TestCase, seed: int) -> None:
-        self.case, self.chance = case, random.Random(seed)
-        chance = self.chance
-        slots, size = chance.choice((2, 4, 5, 8, 16, 40)), chance.choice((1, 4))
-        self.bus = make_bus(slot_count=slots, slot_size=size, ksock_count=8)
-        self.model = Model(slots, size)
-        self.pairs: list[Pair] = []
-        self.met: Counter[str] = Counter()
-        self.log: list[str] = [f"slots {slots} size {size}"]
-        self.model.serial = self.bus.answers._serial = chance.choice((0, SERIAL_MAX - 40))
-        self.base = SERIAL_MAX - chance.randrange(300)
-        self.bus.poll(self.base)
-        for _ in range(3):
-            self.open()
 
-    def say(self, what: str) -> None:
-        self.log.append(what)
+class Machine(RuleBasedStateMachine):
+    """One bus and its model; a rule for each kind of step."""
 
-    def same(self, real: object, image: object, what: str) -> None:
-        if real != image:
-            self.case.assertEqual(real, image, what)
+    steps = 0
 
-    def result(self, real: int, image: int, what: str) -> None:
-        self.same(real, image, what)
-        self.met[f"{what} {min(real, 0)}"] += 1
+    def __init__(self) -> None:
+        super().__init__()
+        self.twin: Twin | None = None
 
-    def code(self, call: Any, *args: object) -> int:
+    @initialize(numbers=NUMBERS)
+    def start(self, numbers: bytes) -> None:
+        pick = picker(numbers)
+        self.twin = Twin(head(pick))
+        self.writer = Writer(self.twin, pick)
+        self.step("begin", numbers[7:])
+
+    def step(self, verb: str, numbers: bytes) -> None:
+        """Do one step; what goes wrong is told with the script that led to it."""
+        assert self.twin is not None
+        Machine.steps += 1
+        self.writer.pick = picker(numbers)
         try:
-            call(*args)
-        except BusError as e:
-            assert e.errno is not None
-            return -e.errno
-        return 0
+            self.writer.step(verb)
+        except Exception as e:
+            raise AssertionError(f"{e!r}\n{self.twin.script()}") from e
 
-    # Steps
-
-    def open(self) -> None:
-        if len(self.pairs) < 7:
-            limit = self.chance.choice((1, 2, 3, 5, 16))
-            pair = Pair(self.bus.ksock(limit), self.model.open(limit))
-            if self.chance.random() < 0.2:
-                pair.real.hot.queue.once = pair.image.once = True
-            self.same(pair.real.id, pair.image.id, "id")
-            self.pairs.append(pair)
-            self.say(f"{pair.image.id} opens, limit {limit}, once {pair.image.once}")
-
-    def some(self) -> Pair:
-        if not self.pairs:
-            self.open()
-        return self.chance.choice(self.pairs)
-
-    def close(self) -> None:
-        pair = self.some()
-        self.say(f"{pair.image.id} closes")
-        pair.real.close()
-        self.model.close(pair.image)
-        self.pairs.remove(pair)
-        # What is closed answers as such.
-        real = pair.real.hot.announce(self.bus.name("$.A"), b"")
-        self.result(real, self.model.announce(pair.image, "$.A", b""), "announce")
-        real = self.code(pair.real.bind, "$.A")
-        self.result(real, self.model.bind(pair.image, "$.A", False), "bind")
-
-    def bind(self) -> None:
-        pair, pattern = self.some(), self.chance.choice(PATTERNS)
-        replier = self.chance.random() < 0.5
-        self.say(f"{pair.image.id} binds {pattern} {replier}")
-        real = self.code(pair.real.bind, pattern, replier)
-        self.result(real, self.model.bind(pair.image, pattern, replier), "bind")
-
-    def unbind(self) -> None:
-        pair = self.some()
-        mine = [b for b in self.model.bindings if b.ks is pair.image]
-        if mine and self.chance.random() < 0.8:
-            b = self.chance.choice(mine)
-            pattern, replier = b.pattern, b.replier
-        else:
-            pattern, replier = self.chance.choice(PATTERNS), self.chance.random() < 0.5
-        self.say(f"{pair.image.id} unbinds {pattern} {replier}")
-        real = self.code(pair.real.unbind, pattern, replier)
-        self.result(real, self.model.unbind(pair.image, pattern, replier), "unbind")
-
-    def data(self) -> bytes:
-        size = self.chance.choice((0, 1, 1, self.model.slot_size, self.model.slot_size + 1))
-        return bytes(self.chance.randrange(256) for _ in range(size))
-
-    def announce(self) -> None:
-        pair, name, data = self.some(), self.chance.choice(NAMES), self.data()
-        self.say(f"{pair.image.id} announces {name}")
-        real = pair.real.hot.announce(self.bus.name(name), data)
-        self.result(real, self.model.announce(pair.image, name, data), "announce")
-
-    def request(self) -> None:
-        pair, name, data = self.some(), self.chance.choice(NAMES), self.data()
-        deadline = self.chance.choice((None, None, 0, 1, 5, 20, 100))
-        to = self.chance.choice((0, 0, 0, self.some().image.id))
-        self.say(f"{pair.image.id} requests {name} deadline {deadline} to {to}")
-        real = pair.real.hot.request(self.bus.name(name), data, -1, 0, deadline, to)
-        self.result(real, self.model.request(pair.image, name, data, deadline, to), "request")
-
-    def take(self) -> None:
-        pair = self.some()
-        self.say(f"{pair.image.id} takes")
-        by_message = self.chance.random() < 0.5
-        message = pair.real.next() if by_message else None
-        size = -11 if by_message and message is None else 0
-        if not by_message:
-            size = pair.real.hot.take(pair.view)
-        taken = self.model.take(pair.image)
-        if by_message:
-            self.model.release(pair.image)
-            pair.seen = None
-        self.same(size < 0, taken is None, "is there something?")
-        if taken is None:
-            pair.seen = None
+    def teardown(self) -> None:
+        if self.twin is None:
             return
-        entry, out = taken
-        if message is not None:
-            self.same(message.kind, entry.msg.kind, "kind")
-            self.met[message.name if message.kind == "status" else message.kind] += 1
-            self.met["missed"] += message.missed > 0
-            self.same(message.data, entry.msg.data, "data")
-            own = entry.msg.in_reply_to if entry.role == "answer" else 0
-            self.same(message.in_reply_to, own, "in_reply_to")
-            self.same(message.sender, (0, entry.msg.sender), "sender")
-            self.same((message.missed, message.name), (entry.missed, entry.msg.name), "message")
-            pair.tickets.append((message, out))
-        else:
-            self.same(pair.view.missed, entry.missed, "missed")
-            self.same(pair.view.wants_reply, out is not None, "wants_reply")
-            pair.seen = entry.msg
-            pair.tickets = [t for t in pair.tickets if t[0] is not pair.view]
-            pair.tickets.append((pair.view, out))
-        del pair.tickets[:-6]
-
-    def release(self) -> None:
-        pair = self.some()
-        self.say(f"{pair.image.id} releases")
-        pair.real.hot.release()
-        self.model.release(pair.image)
-        pair.seen = None
-
-    def reply(self) -> None:
-        owner = self.some()
-        if not owner.tickets:
-            return
-        ticket, out = self.chance.choice(owner.tickets)
-        pair = owner if self.chance.random() < 0.9 else self.some()
-        data = self.data()
-        self.say(f"{pair.image.id} replies to {out and out.msg.serial}")
-        real = pair.real.hot.reply(ticket, data)
-        self.result(real, self.model.reply(pair.image, out, data), "reply")
-
-    def time(self) -> None:
-        ms = self.chance.choice((0, 1, 3, 10, 50, 200))
-        self.say(f"{ms} ms pass")
-        now = self.model.now + ms
-        left = self.bus.poll((self.base + now) & SERIAL_MAX)
-        due = self.model.poll(now)
-        # Follow the library's order: by the numbers of the statuses it has made.
-        by_serial = {o.msg.serial: o for o in due}
-        order: dict[int, int] = {}  # number of a request: that of its status, the newest answer
-        for pair in self.pairs:
-            queue = pair.real.hot.queue
-            for i in range(queue.count):
-                slot = queue.slot_at(i)
-                ended = by_serial.get(slot.reply_serial)
-                if queue.binding_at(i) is None and ended and ended.asker is pair.image:
-                    order[slot.reply_serial] = slot.serial
-        last = self.model.serial
-        told = sorted(order, key=lambda number: (order[number] - last) % SERIAL_MAX)
-        for out in [o for o in due if o.asker is None] + [by_serial[n] for n in told]:
-            self.model.expire(out)
-        self.same([o for o in due if o in self.model.out], [], "all that is due has ended")
-        first = min((o.due for o in self.model.out if o.due is not None), default=None)
-        # It may be told early (what was due first has ended by a reply), never late.
-        if first is not None:
-            self.case.assertTrue(0 < left <= first - now, f"next in {left}, due {first - now}")
-
-    def wrap(self) -> None:
-        """Let the numbers wrap soon, often with requests out that have small ones."""
-        self.say("the numbers are near their end")
-        self.model.serial = self.bus.answers._serial = SERIAL_MAX - 2
-        self.bus.answers._serial_stop = 0  # it counts on never going back but at the wrap
-
-    # What has to be the same after each step
-
-    def compare(self) -> None:
-        bus, model = self.bus, self.model
-        self.same(bus.answers.count, len(model.out), "requests out")
-        self.same(bus.pool.free_count, model.slot_count - model.used(), "free slots")
-        self.same(bus.answers._serial, model.serial, "last number")
-        model.age = [m for m in model.age if self.in_use(m)]
-        for pair in self.pairs:
-            self.compare_queue(pair)
-
-    def in_use(self, msg: Msg) -> bool:
-        return any(msg is ks.view or any(e.msg is msg for e in ks.queue) for ks in self.model.kss)
-
-    def compare_queue(self, pair: Pair) -> None:
-        queue, image = pair.real.hot.queue, pair.image
-        self.same(queue.room(), self.model.room(image), f"room of {image.id}")
-        self.same(queue.missed_next, image.missed, f"missed by {image.id}")
-        real = []
-        for i in range(queue.count):
-            slot, binding = queue.slot_at(i), queue.binding_at(i)
-            role = "answer" if binding is None else "request" if binding.replier else "copy"
-            missed = queue._missed[(queue._head + i) & queue._mask]
-            real.append(self.line(slot, role) + (missed,))
-        expected = []
-        for e in image.queue:
-            m = e.msg
-            line = (m.kind, m.name, m.serial, m.sender, m.in_reply_to, m.data, e.role)
-            expected.append(line + (e.missed,))
-        self.same(real, expected, f"queue of {image.id}")
-        if pair.seen is not None:
-            view = pair.view
-            shown = bytes(view[i] for i in range(view.size))
-            self.same((view.name, shown), (pair.seen.name, pair.seen.data), "what is viewed")
-            self.same(view.id_serial, pair.seen.serial, "what is viewed")
-
-    def line(self, slot: Any, role: str) -> tuple[object, ...]:
-        answers = slot.reply_serial if slot.kind >= REPLY else 0
-        data = bytes(slot.data[: slot.size])
-        kind = KINDS[slot.kind]
-        return (kind, slot.name.text, slot.serial, slot.sender, answers, data, role)
-
-    def live(self, steps: int) -> None:
-        chance = self.chance
-        acts = [self.bind] * 3 + [self.unbind, self.announce, self.request, self.time]
-        acts += [self.announce, self.request, self.take, self.reply] * chance.randrange(1, 4)
-        acts += [self.take, self.reply] * chance.randrange(4)
-        acts += [self.release, self.open, self.close] * (chance.random() < 0.5)
-        acts += [self.wrap] * (chance.random() < 0.3)
-        for _ in range(steps):
-            chance.choice(acts)()
-            self.compare()
+        twin, self.twin = self.twin, None
+        try:
+            end(twin)
+        except Exception as e:
+            raise AssertionError(f"{e!r}\n{twin.script()}") from e
 
 
-class TestModel(unittest.TestCase):
-    def test_lives(self) -> None:
-        """Whatever is done in whatever order, the bus does what the model does."""
-        met: Counter[str] = Counter()
-        for seed in range(LIVES):
-            life = Life(self, seed)
-            try:
-                life.live(STEPS)
-                life.met["dropped"] = life.bus.pool.dropped
-                closed_clean(self, life.bus)
-                met += life.met
-            except BaseException:
-                print(f"seed {seed}, step {len(life.log)}:", *life.log[-40:], sep="\n  ")
-                raise
-        for what in OUTCOMES:
-            self.assertGreater(met[what], 9, what)
+def _add_rule(name: str, verb: str) -> None:
+    def function(self: Machine, numbers: bytes) -> None:
+        self.step(verb, numbers)
+
+    function.__name__ = name
+    setattr(Machine, name, rule(numbers=NUMBERS)(function))
 
 
-if __name__ == "__main__":
-    unittest.main()
+for _i, _verb in enumerate(VERBS):  # what is there twice is twice as likely
+    _add_rule(f"{_verb}_{_i}", _verb)
+
+
+def fails(start: tuple[int, ...], ops: list[Any]) -> str:
+    """Return what goes wrong with a script, "" if nothing does."""
+    try:
+        twin = Twin(start)
+        for op in ops:
+            twin.do(op)
+        end(twin)
+    except Exception as e:
+        return f"{e!r}\n{twin.script()}"
+    return ""
+
+
+def shortest(start: tuple[int, ...], ops: list[Any]) -> list[Any]:
+    """Leave steps out of a script that fails, as long as it does."""
+    size = len(ops) // 2
+    while size:
+        i = 0
+        while i < len(ops):
+            fewer = ops[:i] + ops[i + size :]
+            if fails(start, fewer):
+                ops = fewer
+            else:
+                i += size
+        size //= 2
+    return ops
+
+
+def test_lives_that_hypothesis_chooses() -> None:
+    """Whatever is done in whatever order, the bus does what the model does."""
+    Machine.steps = 0
+    examples = STEPS // (LIFE - 5) + 1  # some lives are shorter
+    run_state_machine_as_test(
+        Machine, settings=settings(max_examples=examples, stateful_step_count=LIFE)
+    )
+    assert Machine.steps >= STEPS
+
+
+def test_lives_from_seeds() -> None:
+    """The same; and all that can happen to a message or a call does happen."""
+    met: Counter[str] = Counter()
+    steps = seed = 0
+    while steps < 5 * STEPS:
+        seed += 1
+        twin = bus_script.begin(seed)
+        try:
+            bus_script.play(twin, LIFE)
+            end(twin)
+        except Exception:
+            ops = shortest(twin.head, twin.ops)
+            pytest.fail(f"seed {seed}: {fails(twin.head, ops)}")
+        steps += LIFE
+        met.update(twin.met)
+    if STEPS >= 20000:
+        assert [what for what in OUTCOMES if met[what] < 3] == []
+
+
+def test_a_difference_is_found_and_its_script_made_short() -> None:
+    twin = Twin((8, 24, 8, 8, 8, 16, 0, 0))
+    ops = [("open", 3), ("bind", 1, "$.A", 0), ("find", "$.A"), ("bind", 1, "$.B", 0)]
+    ops += [("odd",), ("find", "$.B"), ("announce", 1, "$.A", b"", 0, ())]
+    assert "odd" in fails(twin.head, ops)
+    assert shortest(twin.head, ops) == [("odd",)]
+    assert fails(twin.head, ops[:4]) == ""
+    for op in ops[:4]:
+        twin.do(op)
+    twin.model.bindings.clear()
+    with pytest.raises(Difference, match="messages, owed"):
+        twin.do(ops[-1])

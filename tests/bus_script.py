@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: MIT
+"""Scripts for a bus and its model, made of small numbers: from a seed, or from hypothesis.
+
+Rules: everything is decided by pick(n), which returns a number below n, and by what the model
+knows; so the same numbers give the same script on every VM. Run as a program with a seed and a
+number of steps, this prints that script's transcript; without, what tests/vectors/bus_scripts.txt
+is made of.
+"""
+
+import hashlib
+import sys
+
+from bus_twin import Twin
+from model_binds import EVENT
+from model_parts import ALL_OR_FAIL, ALL_OR_WAIT, SERIAL_MAX, URGENT
+
+NAMES = ("$.A", "$.B", "$.A.B", "$.A.C", "$.A.B.C")
+WILD = ("$.*", "$.%", "$.A.*", "$.A.%", "$.A.B.%", "$.A.B.*")
+WATCHING = (EVENT, "$.KBUS.*", "$.KBUS.%", "$.*")
+BAD = ("", "$", "$.", "A", "$.A.", "$.A..B", "$.A*", "$.*.A", "$.a_b", "$." + "x" * 999)
+FLAGS = (0, URGENT, ALL_OR_FAIL, ALL_OR_WAIT, ALL_OR_WAIT | URGENT, ALL_OR_FAIL | URGENT)
+LIMITS = (1, 2, 3, 3, 5, 5, 8, 16)
+# Each verb, as often as it stands here.
+VERBS = (
+    "announce announce burst burst request request request read read take take take reply reply "
+    "reply bind bind replier unbind retry poll discard limit once report watch release time time "
+    "open open close quit press press thwart serial odd turn"
+).split()
+
+
+class Writer:
+    """Makes steps for a Twin and does them."""
+
+    def __init__(self, twin, pick):
+        self.twin, self.pick = twin, pick
+        self.last = NAMES[0]  # names come in runs, as they do in life
+        self.foreign = 0
+
+    def one(self, items):
+        return items[self.pick(len(items))]
+
+    def often(self, n):
+        """Tell whether this is not one of n times."""
+        return self.pick(n) > 0
+
+    def ks(self):
+        if not self.twin.pairs:
+            self.twin.do(("open", self.one(LIMITS)))
+        return self.one(sorted(self.twin.pairs))
+
+    def name(self):
+        """Return a name, often the last one, mostly one that is listened to."""
+        if not self.often(3):
+            heard = [n for n in NAMES if self.twin.model.listeners(n)]
+            self.last = self.one(heard) if heard and self.often(4) else self.one(NAMES)
+        return self.last
+
+    def asked(self):
+        """Return a name, mostly one that has a replier."""
+        served = [n for n in NAMES if self.twin.model.find_replier(n)]
+        return self.one(served) if served and self.often(6) else self.one(NAMES)
+
+    def data(self):
+        size = self.twin.head[1]
+        return bytes([self.pick(256)] * self.one((0, 1, 1, 3, size - 1, size)))
+
+    def flags(self):
+        return 0 if self.often(3) else self.one(FLAGS)
+
+    def staged(self, data):
+        """Return what to stage: usually nothing."""
+        if self.often(6):
+            return ()
+        net = self.pick(3) * 7
+        self.foreign += 1
+        offset = self.pick(2) if data else 0
+        user, carry = self.pick(3) * 0x7FFF, self.one((None, "c"))
+        return (
+            net,
+            self.foreign + 5,
+            self.one((-1, -1, 900)),
+            user,
+            self.pick(2) * 3,
+            8,
+            carry,
+            offset,
+        )
+
+    def begin(self):
+        """Open Ksocks and bind them, so that something can happen."""
+        for verb in ("open", "open", "open", "bind", "bind", "bind", "replier", "replier"):
+            self.step(verb)
+
+    def step(self, verb):
+        """Do one step of a kind; some take several."""
+        getattr(self, verb)()
+
+    def do(self, *op):
+        self.twin.do(op)
+
+    # The kinds of steps
+
+    def announce(self):
+        data = self.data()
+        staged = self.staged(data)
+        op = ("announce", self.ks(), self.name(), data, self.flags(), staged)
+        self.do(*op)
+        if staged and self.pick(3) == 0:  # the same id again, as by another way
+            self.do(*op)
+
+    def burst(self):
+        """One sender, one name, several times."""
+        ks, name = self.ks(), self.name()
+        for _ in range(1 + self.pick(8)):
+            self.do("announce", ks, name, bytes([self.pick(256)]), 0, ())
+
+    def request(self):
+        data, deadline = self.data(), self.one((None, None, 0, 1, 5, 20, 100))
+        to = 0 if self.often(4) else self.ks()
+        staged = self.staged(data)
+        if deadline is not None:
+            # What is of another node never ends together with what is not: no order is promised.
+            deadline += (self.twin.model.now + deadline + bool(staged and staged[0])) % 2
+        self.do("request", self.ks(), self.asked(), data, self.flags(), staged, deadline, to)
+
+    def reader(self):
+        """Return a Ksock, mostly one that has something to read."""
+        pairs = self.twin.pairs
+        found = [k for k in sorted(pairs) if pairs[k].image.queue]
+        return self.one(found) if found and self.often(6) else self.ks()
+
+    def take(self):
+        index = 0 if self.often(10) else self.pick(4)
+        self.do("take", self.reader(), index, self.pick(4))
+
+    def read(self):
+        """One reader, several messages."""
+        ks = self.reader()
+        how = self.one((0, 0, 3))
+        for _ in range(1 + self.pick(6)):
+            self.do("take", ks, 0, how)
+
+    def turn(self):
+        """Everybody reads one message."""
+        for ks in sorted(self.twin.pairs):
+            self.do("take", ks, 0, 1)
+
+    def owed(self):
+        """Return the tickets of requests that are owed; first reads one if there is none."""
+        tickets, pairs, model = self.twin.tickets, self.twin.pairs, self.twin.model
+        for ks in sorted(pairs) + [None]:
+            owed = [i for i, t in enumerate(tickets) if t[2] in model.out and t[0] in pairs]
+            if owed or ks is None:
+                return owed
+            asks = [i for i, e in enumerate(pairs[ks].image.queue) if e.why == "ask"]
+            for _ in range(asks[0] + 1 if asks else 0):
+                self.do("take", ks, 0, 1)
+                tickets = self.twin.tickets
+
+    def reply(self):
+        """Mostly answer what is owed; sometimes try what is not."""
+        data, flags = self.data(), self.pick(4) // 3 * URGENT
+        owed = self.owed() if self.often(8) else []
+        if owed:
+            i = self.one(owed)
+            ks, _, out = self.twin.tickets[i]
+            if not self.often(6):
+                self.do("reply_parked", ks, out.msg.net, out.msg.serial, data, flags)
+                return
+        elif self.often(3):
+            return
+        else:
+            i, ks = self.pick(64), self.ks()
+        staged = self.staged(data)
+        if staged:
+            staged = staged + (self.one((None, "$.B", "$.A.B")),)
+        self.do("reply", ks, i, data, flags, staged)
+
+    def bind(self):
+        self.do("bind", self.ks(), self.one(NAMES + WILD), 0)
+
+    def replier(self):
+        self.do("bind", self.ks(), self.one(NAMES + WILD), 1)
+
+    def unbind(self):
+        bindings = self.twin.model.bindings
+        if bindings and self.often(8):
+            b = self.one(bindings)
+            self.do("unbind", b.ks.id, b.text, int(b.replier))
+        else:
+            self.do("unbind", self.ks(), self.one(NAMES + WILD), self.pick(2))
+
+    def waiting(self):
+        """Return a Ksock, rather one that has something pending."""
+        pairs = self.twin.pairs
+        found = [k for k in sorted(pairs) if pairs[k].image.pending is not None]
+        return self.one(found) if found and self.often(8) else self.ks()
+
+    def retry(self):
+        self.do("retry", self.waiting())
+
+    def poll(self):
+        self.do("poll", self.waiting())
+
+    def discard(self):
+        self.do("discard", self.waiting())
+
+    def limit(self):
+        self.do("limit", self.ks(), self.one(LIMITS))
+
+    def once(self):
+        self.do("once", self.ks(), self.pick(2))
+
+    def report(self):
+        ks = self.ks()
+        if self.often(2):
+            self.do("bind", ks, self.one(WATCHING), 0)
+        self.do("report", ks, int(self.often(4)))
+
+    def watch(self):
+        self.do("watch", self.ks(), self.pick(2))
+
+    def release(self):
+        self.do("release", self.ks())
+
+    def time(self):
+        self.do("time", self.one((0, 1, 3, 10, 50, 200)))
+
+    def open(self):
+        if len(self.twin.pairs) < 7:
+            self.do("open", self.one(LIMITS))
+
+    def close(self):
+        self.do("close", self.ks())
+
+    def quit(self):
+        """A Ksock that several requests could reach closes, while others listen to that."""
+        if not self.twin.model.reporting:
+            self.report()
+        ks = self.ks()
+        for name in NAMES + WILD[:3]:
+            if self.pick(2):
+                self.do("bind", ks, name, 1)
+        if self.often(4):
+            self.do("close", ks)
+
+    def press(self):
+        """Send with ALL_OR_WAIT until it has to wait, or is refused."""
+        ks, name, ask = self.ks(), self.asked(), self.pick(3)
+        to = self.twin.model.find_replier(name) if self.pick(2) else 0
+        for _ in range(9):
+            if ask:
+                self.do("request", ks, name, b"w", ALL_OR_WAIT, (), None, to)
+            else:
+                self.do("announce", ks, self.name(), b"w", ALL_OR_WAIT, ())
+            if self.twin.result < 0:
+                break
+
+    def thwart(self):
+        """Let a request that waits become impossible, and see."""
+        pairs = self.twin.pairs
+        found = [k for k in sorted(pairs) if pairs[k].image.pending is not None]
+        if not found:
+            self.press()
+            return
+        ks = self.one(found)
+        name = pairs[ks].image.pending.msg.name
+        binding = self.twin.model.replier(name)
+        if self.pick(2):
+            self.do("bind", self.ks(), name, 1)
+        elif binding is not None:
+            self.do("unbind", binding.ks.id, binding.text, 1)
+        self.do(self.one(("poll", "poll", "retry")), ks)
+
+    def serial(self):
+        """Let the numbers wrap soon, or go back to where requests are out."""
+        out = [o.msg.serial for o in self.twin.model.out]
+        self.do(
+            "serial", self.one(out) - 1 if out and self.often(2) else SERIAL_MAX - self.pick(3)
+        )
+
+    def odd(self):
+        """What users should not do, and what they may ask."""
+        what = self.pick(7)
+        if what == 0:
+            self.do("bind", self.ks(), self.one(BAD), self.pick(2))
+        elif what == 1:
+            self.do("unbind", self.ks(), self.one(BAD), self.pick(2))
+        elif what == 2:
+            self.do("lookup", self.one(BAD + NAMES + WILD))
+        elif what == 3:
+            data = bytes(self.twin.head[1] + 1)
+            self.do("announce", self.ks(), self.name(), data, self.flags(), ())
+        elif what == 4:
+            both = ALL_OR_FAIL | ALL_OR_WAIT
+            self.do("request", self.ks(), self.name(), b"", both, (), None, 0)
+        elif what == 5:
+            self.do("bind", self.ks(), EVENT, 1)
+        else:
+            self.do("find", self.one(NAMES))
+
+
+def head(pick):
+    """Return the sizes of a bus, tiny ones and larger ones, its first number and its time."""
+    slots = (2, 3, 4, 6, 8, 11, 16, 40)[pick(8)]
+    serial = (0, SERIAL_MAX - 40)[pick(2)]
+    return (
+        slots,
+        (24, 40)[pick(2)],
+        8,
+        (8, 200, 200)[pick(3)],
+        (1, 2, 8)[pick(3)],
+        16,
+        serial,
+        pick(300),
+    )
+
+
+def begin(seed):
+    """Return the Twin with which one seed's script begins."""
+    from limpet.rand import Random
+
+    pick = Random(seed).below
+    twin = Twin(head(pick))
+    twin.pick = pick
+    return twin
+
+
+def play(twin, steps):
+    """Let the script run that begin() has begun, and read everything in the end."""
+    pick = twin.pick
+    writer = Writer(twin, pick)
+    # Each life has some kinds of steps only, some of them more often than others.
+    verbs = [v for v in VERBS if pick(4)] + VERBS[:20]
+    writer.begin()
+    for _ in range(steps):
+        writer.step(verbs[pick(len(verbs))])
+    twin.drain()
+    return twin
+
+
+def digest(twin):
+    """Return what stands for the transcript so far; a new one begins."""
+    done, twin.transcript = twin.transcript, hashlib.sha256()
+    return done.digest().hex()
+
+
+def main(args):
+    if args:
+        twin = begin(int(args[0]))
+        twin.tell = print
+        play(twin, int(args[1]))
+        return
+    print("# Made by tests/bus_script.py: seed, steps, SHA-256 of the script's transcript.")
+    for seed in range(1, 41):
+        steps = 20 + 4 * seed
+        print(seed, steps, digest(play(begin(seed), steps)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
