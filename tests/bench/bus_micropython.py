@@ -13,7 +13,8 @@ import time
 from collections import deque
 
 gc.threshold(4096)  # importing leaves gaps, and a small heap has no room for them
-from limpet import Bus, MessageView  # noqa: E402
+from limpet.core import Core
+from limpet.view import MessageView  # noqa: E402
 
 gc.threshold(-1)
 
@@ -67,16 +68,14 @@ class OurWork:
 
     def __init__(self, listeners):
         gc.collect()
-        self.bus = Bus(slot_count=72, slot_size=64, queue_size=BURST, seed=1)
-        self.sender = self.bus.ksock(8)
-        self.hots = []
+        self.core = Core(72, 64, BURST)
+        self.send = self.core.open(8).announce
+        self.takes = []
         for _ in range(listeners):
-            listener = self.bus.ksock()
-            listener.bind(NAME)
-            self.hots.append(listener.hot)
-        self.takes = [hot.take for hot in self.hots]
-        self.send = self.sender.hot.announce
-        self.name = self.bus.name(NAME)
+            listener = self.core.open()
+            self.core.bind(listener, NAME, False)
+            self.takes.append(listener.take)
+        self.name = self.core.lookup(NAME)
         self.view = MessageView()
 
     def run(self, count):

@@ -102,7 +102,7 @@ class Comfortable(Announce):
 
 
 class Request:
-    """Requests one after the other; the replier sends back what it has read."""
+    """Requests one after the other; the replier answers with the data that was asked for."""
 
     readers = 1
 
@@ -125,8 +125,8 @@ class Request:
         for _ in range(count // BURST):
             for data in PAYLOADS:
                 request(name, data)
-                size = take(view)
-                reply(view, view.data, size)
+                take(view)
+                reply(view, PAYLOADS[view.data[0] - 1])
                 take_answer(answer)
                 total += answer.data[0]
         return total

@@ -119,7 +119,8 @@ class ZmqRequest:
         for _ in range(count // BURST):
             for data in PAYLOADS:
                 ask(data)
-                reply(take())
+                asker, asked = take()
+                reply((asker, PAYLOADS[asked[0] - 1]))
                 total += take_answer()[0]
         return total
 
