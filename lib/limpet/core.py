@@ -11,7 +11,7 @@ from . import names
 from .answers import Answers
 from .bindings import Binding, Bindings, Name
 from .hot import Hot
-from .pool import Pool
+from .pool import SHUT, Pool
 from .port import const
 from .status import GONE_AWAY, IGNORED, UNBOUND
 
@@ -99,7 +99,8 @@ class Core:
         """Close a connection: every request that it held ends, every slot comes back."""
         hot.release()
         hot.discard()
-        hot.closed = hot.bars = True
+        hot.closed = True
+        hot.gate = SHUT
         self.answers.forget_asker(hot)
         hot.detach()
         self.answers.end_unread(hot, None, GONE_AWAY)

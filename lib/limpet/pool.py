@@ -205,3 +205,17 @@ class Pool:
             if self.free is not oldest:
                 hot.drop_copies(oldest)
         return True
+
+    def is_free_to(self, ahead: int) -> bool:  # hot:
+        """Tell whether the next `ahead` numbers are free; if not, the logs' short ways end now."""
+        if self.serial + ahead < self.serial_stop:
+            return True
+        log = self.logs
+        while log is not None:
+            log.limit = 0
+            log = log.following
+        return False
+
+
+# What a Ksock sees instead of its pool while it may not send: no slot is free here.
+SHUT = Pool(0, 0, 0)

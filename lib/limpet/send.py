@@ -9,6 +9,7 @@ number it has; until it is through or discarded no other send is possible. See d
 """
 
 from .port import const, copy
+from .pool import SHUT, Pool
 from .queue import Queue
 from .slots import ANNOUNCEMENT, PARKED, REQUEST
 from .status import DISAPPEARED, ERROR_SENDING
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .answers import Answers
     from .bindings import Name
     from .hot import Asked
-    from .pool import Pool
     from .slots import Slot
 
     Data = bytes | bytearray | memoryview
@@ -68,14 +68,14 @@ class Sender(Queue):
     """A Ksock's queue and its careful sends; the base of Hot."""
 
     __slots__ = (
-        "answers bars pending refused last_net last_serial data size flags deadline_ms meant "
+        "answers gate pending refused last_net last_serial data size flags deadline_ms meant "
         "user net serial sender to carry offset cookie name"
     ).split()
 
-    def __init__(self, pool: "Pool", answers: "Answers", ksock_id: int, limit: int) -> None:
+    def __init__(self, pool: Pool, answers: "Answers", ksock_id: int, limit: int) -> None:
         Queue.__init__(self, pool, ksock_id, limit)
         self.answers = answers
-        self.bars = False  # sends are refused: closed, or one is pending
+        self.gate: Pool = pool  # SHUT while sends are refused: closed, or one is pending
         self.pending: Slot | None = None  # the message that waits for room
         self.refused = [0] * len(CAUSES)
         # The number that the last send used up that was refused or staged.
@@ -256,7 +256,7 @@ class Sender(Queue):
 
     def _wait(self, slot: "Slot", code: int) -> int:  # hot:
         self.pending = slot
-        self.bars = True
+        self.gate = SHUT
         return self.refuse(code)
 
     def retry(self) -> int:  # hot:
@@ -307,7 +307,7 @@ class Sender(Queue):
         if code < 0:
             return code
         self.pending = None
-        self.bars = False
+        self.gate = self.pool
         if slot.kind == REQUEST:
             return self._ask_for(slot)
         code = slot.serial
@@ -320,7 +320,7 @@ class Sender(Queue):
         slot = self.pending
         if slot is not None:
             self.pending = None
-            self.bars = self.closed
+            self.gate = self.pool
             if slot.pair is not None:
                 self.answers.forget_parked(slot.pair)
             self.pool.let_go(slot)
@@ -374,7 +374,7 @@ class Sender(Queue):
             left -= self.offset
         if self.size < 0:
             self.size = left
-        if self.bars:
+        if self.gate is SHUT:
             return -_EBADF if self.closed else -_EALREADY
         if flags & ~(_KNOWN | _STAGED) or flags & _ALL == _ALL or self.size > left or left < 0:
             return -_EINVAL
