@@ -226,10 +226,12 @@ class Hot(Sender):
         if slot is not None:
             self.viewed = None
             slot.held -= 1
-            if slot.refs > 1:
-                slot.refs -= 1
-            else:
+            if slot.refs > 1 or slot.flags:
                 self.pool.put(slot)
+            else:  # as put() does: the call would be felt
+                slot.kind = slot.to = slot.reply_net = slot.reply_serial = slot.cookie = 0
+                slot.next = self.pool.free
+                self.pool.free = slot
 
     def reply(self, request: "Asked", data: "Data", size: int = -1, flags: int = 0) -> int:  # hot:
         """Answer a request that this Ksock has read; room for it was kept when it was sent.

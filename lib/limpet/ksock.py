@@ -260,18 +260,14 @@ class Ksock:
         lock.acquire()  # quicker than `with`, which this call would notice
         try:
             hot = self.hot
-            if hot.count or hot.missed_next or hot.aside:
+            slot = hot.cursor.next
+            if slot is None or hot.quick is not self._view:
                 return self._next()
-            # What comes is an announcement that lies in a log.
-            if hot.take(self._view) < 0:
-                return None
-            slot = self._view.slot
+            # An announcement out of a log, by the short way of hot.take().
+            hot.cursor = self._view.slot = slot
             message = Message(slot, hot)
             if slot.flags:
                 message.add(self._view)
-            hot.viewing = False
-            if self._gate is not None:
-                self._gate.update()
             return message
         finally:
             if self._gate is not None:
@@ -279,6 +275,14 @@ class Ksock:
             lock.release()
 
     def _next(self) -> "Message | None":
+        hot = self.hot
+        if hot.count == 0 and hot.missed_next == 0 and hot.aside == 0:
+            if hot.take(self._view) < 0:
+                return None
+            message = Message(self._view.slot, hot)
+            message.add(self._view)
+            hot.viewing = False  # so that next() may take the short way
+            return message
         index = self.find_next()
         if index < 0:
             self.hot.release()

@@ -28,11 +28,11 @@ def store(target, source) -> int:  # hot:
 
     Returns its size, or -1 if it does not fit.
     """
-    if isinstance(source, str):  # it has a buffer here
-        raise TypeError("data is bytes, not text")
     size = int(len(source))
     if size > int(len(target)):
         return -1
+    if size:
+        int(source[0])  # raises for text, which has a buffer here; quicker than isinstance
     t = ptr8(target)  # noqa: F821
     s = ptr8(source)  # noqa: F821
     i = 0
