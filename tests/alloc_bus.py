@@ -206,7 +206,8 @@ class Scene:
         for _ in range(2):
             self.ok(self.asker.announce(self.a, DATA))
         self.ok(self.listener.take(self.view))
-        self.ok(self.asker.request(self.q, DATA))
+        self.refused(self.asker.request(self.nobody, DATA))
+        self.ok(self.asker.request(self.q, DATA, -1, 0, 500))
         self.ok(self.replier.take(self.asked))
         self.ok(self.replier.reply(self.asked, DATA))
         self.ok(self.asker.take(self.view))

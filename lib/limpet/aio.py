@@ -172,9 +172,11 @@ class AsyncKsock:
             if self._crew.attendant is None:
                 self._join()
             await self._bell.pause()
-            if self._hot.find_answer(serial) < 0:
+            message = self.sync.find_answer(serial, name)
+            if message is None:
                 await self._wait(lambda: self._hot.find_answer(serial) >= 0, None)
-            return self.sync.take_answer(serial, name)
+                message = self.sync.take_answer(serial, name)
+            return message
         finally:
             if serial in self.sync.calls:
                 self.sync.end_call(serial)

@@ -49,9 +49,13 @@ class Answers:
         answer.reply_net = request.net
         answer.reply_serial = request.serial
         answer.cookie = cookie
-        if deadline_ms is None:
-            return
-        answer.deadline = ticks_add(self.now_ms, deadline_ms)
+        if deadline_ms is not None:
+            answer.deadline = deadline_ms
+            self.start(answer)
+
+    def start(self, answer: Slot) -> None:  # hot:
+        """Let the deadline of a parked slot, which is ms as yet, count from the last poll."""
+        answer.deadline = ticks_add(self.now_ms, answer.deadline)
         self.timed_count += 1
         if self._idle or ticks_diff(answer.deadline, self._due) < 0:
             self._idle = False

@@ -85,17 +85,22 @@ class Hot(Sender):
         ALL_OR_FAIL a listener's), -EAGAIN (the same with ALL_OR_WAIT: the request waits). Cost:
         O(listeners).
         """
-        if flags or to or size >= 0 or deadline_ms is not None:
+        self.deadline_ms = deadline_ms
+        if flags or to or size >= 0 or (deadline_ms is not None and not self.is_deadline()):
             self.data = data
             self.size = size
             self.flags = flags
-            self.deadline_ms = deadline_ms
             self.meant = to
             return self.send_request(name)
         return self._ask(name, data)
 
+    def _ask_slowly(self, name: "Name") -> int:  # hot:
+        self.size = -1
+        self.flags = self.meant = 0
+        return self.send_request(name)
+
     def _ask(self, name: "Name", data: "Data") -> int:  # hot:
-        # The short way: nobody listens in, both have room and nothing unread in a log.
+        # The short way: nobody listens in, both have room. It ends in a put_in() written out.
         pool = self.gate
         slot = pool.free
         hot = name.replier.hot if name.replier is not None else None
@@ -114,20 +119,16 @@ class Hot(Sender):
             or self.count + self.reserved >= self.limit
         ):
             self.data = data
-            self.size = -1
-            self.flags = self.meant = 0
-            self.deadline_ms = None
-            return self.send_request(name)
+            return self._ask_slowly(name)
         slot.size = store(slot.data, data)
         if slot.size < 0:
             return self.refuse(-_EMSGSIZE)
-        answer = slot.next
+        answer = slot.pair = slot.next
         pool.free = answer.next
         slot.next = answer.next = None
         slot.kind = REQUEST
         slot.name = answer.name = name
         slot.sender = answer.to = self.id
-        slot.pair = answer
         slot.held = answer.held = 1
         answer.kind = PARKED
         answer.pair = slot
@@ -137,7 +138,6 @@ class Hot(Sender):
         self.reserved += 1
         if self.log.limit > 0:
             self.log.limit -= 1
-        # As hot.put_in(slot, name.replier) would: the call is a twentieth of request and reply.
         i = (hot.head + hot.count) % hot.capacity
         hot.slots[i] = slot
         hot.bindings[i] = name.replier
@@ -145,6 +145,9 @@ class Hot(Sender):
         hot.quick = None
         if hot.log.limit > 0:
             hot.log.limit -= 1
+        if self.deadline_ms is not None:
+            answer.deadline = self.deadline_ms
+            self.answers.start(answer)
         return slot.serial
 
     def take(self, view: "MessageView") -> int:  # hot:
@@ -250,7 +253,6 @@ class Hot(Sender):
             or answer.holder is not self
             or answer.pair is not None
             or answer.name.log is not pool.no_log
-            or answer.deadline >= 0
             or flags
             or size >= 0
             or pool.serial >= pool.serial_stop
@@ -262,6 +264,9 @@ class Hot(Sender):
         answer.size = store(answer.data, data)
         if answer.size < 0:
             return self.refuse(-_EMSGSIZE)
+        if answer.deadline >= 0:
+            answer.deadline = -1
+            self.answers.timed_count -= 1
         request.answer = answer.holder = None
         answer.kind = REPLY
         answer.sender = self.id

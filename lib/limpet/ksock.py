@@ -2,10 +2,9 @@
 """The comfortable layer of a Ksock: names as text, messages as objects, errors as exceptions,
 waiting.
 
-Rules: it only wraps the hot layer, so both behave alike. Calls lock the bus, which costs nothing
-on a board and lets other threads of a host use them beside bus.start(). A call that waits pumps
-the bus if nobody else does, and is refused inside a handler (WouldDeadlock). Data is bytes or str
-(sent as UTF-8).
+Rules: it only wraps the hot layer, so both behave alike. Calls lock the bus, so other threads of a
+host may use them beside bus.start(). A call that waits pumps the bus if nobody else does, and is
+refused inside a handler (WouldDeadlock). Data is bytes or str (sent as UTF-8).
 """
 
 from .errors import (
@@ -58,7 +57,7 @@ class Ksock:
     def bind(self, name: str, replier: bool = False) -> None:
         """Listen to a name or pattern, or become its replier.
 
-        Raises BadName, NameTooLong, AlreadyBound (replier only), TableFull, Closed.
+        Raises BadName, NameTooLong, AlreadyBound (replier), TableFull, Closed, BusError EAGAIN.
         """
         with self._lock:
             self._bind(name, replier)
@@ -90,8 +89,7 @@ class Ksock:
         return self._handler(name, False)
 
     def replier(self, name: str) -> "Callable[[F], F]":
-        """Decorator: make the function the replier: called with the Message, returns the reply's
-        data.
+        """Decorator: make the function the replier; it gets the Message, returns the reply's data.
 
         None sends an empty reply, LATER none yet: ks.reply(msg, data) follows. When it raises, the
         request ends in Replier.Failed, with the exception's name as data, and the bus goes on.
@@ -144,8 +142,7 @@ class Ksock:
         to: int = 0,
         flags: int = 0,
     ) -> int:
-        """Send a request and return its number; its reply or status comes as a message,
-        `in_reply_to` it.
+        """Send a request; returns its number, which its reply or status has as `in_reply_to`.
 
         deadline_ms: when it ends by itself, at most six days; None: for ever. to: the Ksock that
         has to be the replier (a stateful request), 0: any. flags: as for announce(). Raises
@@ -236,14 +233,21 @@ class Ksock:
 
     def take_answer(self, serial: int, name: str) -> Message:
         """Take the answer to request `serial`, which has come; raise NoReply if it is a status."""
+        message = self.find_answer(serial, name)
+        if message is None:
+            e = Closed("the Ksock was closed during the call")
+            e.executed = "unknown"
+            raise e
+        return message
+
+    def find_answer(self, serial: int, name: str) -> "Message | None":
+        """Take the answer if it has come; else as take_answer()."""
         lock = self._lock
         lock.acquire()
         try:
             index = self.hot.find_answer(serial)
             if index < 0:
-                e = Closed("the Ksock was closed during the call")
-                e.executed = "unknown"
-                raise e
+                return None
             message = self.take(index)
             self.calls.remove(serial)
         finally:
@@ -283,20 +287,26 @@ class Ksock:
             message.add(self._view)
             hot.viewing = False  # so that next() may take the short way
             return message
+        if hot.count and not self.handled and not self.calls:
+            return self.take(0)  # nobody else waits for any of them
         index = self.find_next()
         if index < 0:
-            self.hot.release()
-            self.hot.freed()  # an event that was set aside may have waited for the slot
+            hot.release()
+            hot.freed()  # an event that was set aside may have waited for the slot
             index = self.find_next()
         return None if index < 0 else self.take(index)
 
     def take(self, index: int) -> Message:
         """Take the message that is `index` places behind the oldest; the bus is locked."""
         view = self._view
-        self.hot.take_at(index, view)
-        message = Message(view.slot, self.hot)
+        hot = self.hot
+        if index:
+            hot.take_at(index, view)
+        else:
+            hot.take(view)
+        message = Message(view.slot, hot)
         message.add(view)
-        self.hot.release()
+        hot.release()
         if self._gate is not None:
             self._gate.update()
         return message
@@ -348,20 +358,16 @@ class Ksock:
             self._gate.update()
 
     def wait_writable(self, timeout_ms: "int | None" = None) -> bool:
-        """Wait until a send is possible: at once, unless an ALL_OR_WAIT send waits for room.
+        """Wait until no ALL_OR_WAIT send waits for room; it is tried again when there is some.
 
-        That one is tried again whenever there is some. False when timeout_ms have passed, or the
-        Ksock closed.
+        False when timeout_ms have passed, or the Ksock closed.
         """
         hot = self.hot
         self.bus.runner.wait(lambda: hot.closed or hot.poll_pending(), timeout_ms, hot)
         return hot.pending is None and not hot.closed
 
     def messages(self, timeout_ms: "int | None" = None) -> "Iterator[Message]":
-        """Yield messages as they come.
-
-        End when timeout_ms pass without one, or the Ksock closes.
-        """
+        """Yield messages as they come; end when timeout_ms pass without one, or it closes."""
         while True:
             message = self.wait_for_msg(timeout_ms)
             if message is None:
@@ -376,10 +382,7 @@ class Ksock:
             return of_ksock(self.hot)
 
     def close(self) -> None:
-        """Close: requests that it was to answer end in statuses, its own are forgotten.
-
-        Twice does no harm.
-        """
+        """Close: what it was to answer ends in statuses, its own requests are forgotten."""
         with self._lock:
             if not self.hot.closed:
                 if self._gate is not None:

@@ -56,16 +56,21 @@ class Message:
         """Take over what a plain announcement has not."""
         slot = view.slot
         self.kind_code = slot.kind
-        self.missed = view.missed
-        self.answer = view.answer
-        self.ticket = view.ticket
         self.via = view.binding
-        self.id_net = slot.net
-        self.sender_net = view.sender_net
-        self.to = slot.to
-        self.in_reply_to = view.reply_serial
-        self.flags = view.flags
-        self.user = view.user
+        if view.answer is not None:
+            self.answer = view.answer
+            self.ticket = view.ticket
+        if view.missed:
+            self.missed = view.missed
+        if slot.to:
+            self.to = slot.to
+            self.in_reply_to = view.reply_serial
+        if slot.net or slot.flags:
+            self.id_net = slot.net
+            self.sender_net = view.sender_net
+            self.in_reply_to = view.reply_serial
+            self.flags = view.flags
+            self.user = view.user
 
     @property
     def kind(self) -> str:

@@ -318,7 +318,8 @@ class Queue:
     def find_answer(self, serial: int) -> int:
         """Return the index of the answer to this Ksock's own request `serial`, or -1."""
         for i in range(self.count):
-            if self.binding_at(i) is None and self.slot_at(i).reply_serial == serial:
+            j = (self.head + i) % self.capacity
+            if self.bindings[j] is None and self.slots[j].reply_serial == serial:  # type: ignore[union-attr]
                 return i
         return -1
 

@@ -8,8 +8,8 @@ ALL_OR_WAIT a send that meets a full queue leaves its message *pending* in its s
 number it has; until it is through or discarded no other send is possible. See docs/guarantees.md.
 """
 
-from .port import const, copy
 from .pool import SHUT, Pool
+from .port import const, copy
 from .queue import Queue
 from .slots import ANNOUNCEMENT, PARKED, REQUEST
 from .status import DISAPPEARED, ERROR_SENDING
@@ -133,7 +133,7 @@ class Sender(Queue):
     def send_request(self, name: "Name") -> int:  # hot:
         """See Hot.request."""
         code = self._fit()
-        if code < 0 or not self._is_deadline():
+        if code < 0 or not self.is_deadline():
             return self.refuse(code if code < 0 else -_EINVAL)
         if self.room() <= 0 or not self.pool.can(2):
             return self.refuse(-_ENOLCK)
@@ -380,6 +380,7 @@ class Sender(Queue):
             return -_EINVAL
         return -_EMSGSIZE if self.size > self.pool.size else 0
 
-    def _is_deadline(self) -> bool:  # hot:
+    def is_deadline(self) -> bool:  # hot:
+        """Tell whether deadline_ms is one, or None."""
         ms = self.deadline_ms
         return ms is None or (isinstance(ms, int) and 0 <= ms <= MS_MAX)
