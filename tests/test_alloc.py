@@ -142,7 +142,6 @@ HOT = (
     "pool.Pool.can",
     "pool.Pool.free_count",
     "pool.Pool.get",
-    "pool.Pool.is_free_to",
     "pool.Pool.let_go",
     "pool.Pool.need",
     "pool.Pool.next_serial",

@@ -81,9 +81,7 @@ class Log:
             if self.end + room < limit:
                 limit = self.end + room
         self._free(low)
-        # What goes the short way takes a slot and a number unseen. Slots come back here only, so
-        # until then no more numbers are taken than there are slots.
-        self.limit = limit if self._pool.is_free_to(self._pool.count) else 0
+        self.limit = limit if self._pool.serial < self._pool.serial_stop else 0
 
     def _free(self, low: int) -> None:  # hot:
         # Free the slots before number `low`; that one too if it is the last and nobody views it.

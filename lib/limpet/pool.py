@@ -29,7 +29,7 @@ class Pool:
         self.size = size
         self.free: Slot | None = None
         self.serial = 0  # number given last: 1..2**30-1
-        self.serial_stop = _SERIAL_MAX  # number at which _renumber() has to look
+        self.serial_stop = 0  # from here on next_serial() has to look
         self.reads = 0  # see stamp()
         self.hots: list[Hot] = []  # all Ksocks of the bus, in the order of their ids
         self.logs: Log | None = None  # chain of the logs that have slots
@@ -51,12 +51,21 @@ class Pool:
             self.free = slot
             self.slots.append(slot)
         self.count += count
+        self.serial_stop = 0  # it depends on `count`
 
     # Numbers of messages
+
+    # Short ways take the next number unseen while it is below `serial_stop`, which is so far from
+    # the first number that is not free that what the logs let through meanwhile does no harm: no
+    # more announcements than there are slots, as slots come back only when a log is renewed.
 
     def next_serial(self) -> int:  # hot:
         """Return the next number of this bus: 1..2**30-1, never one of a request that is out."""
         if self.serial >= self.serial_stop:
+            log = self.logs
+            while log is not None:
+                log.limit = 0  # from now on every send has to come here
+                log = log.following
             self._renumber()
         self.serial += 1
         return self.serial
@@ -67,17 +76,17 @@ class Pool:
         return self.reads
 
     def _renumber(self) -> None:  # hot:
-        # After a wrap the numbers of old requests may lie ahead: step over them, stop before the
-        # next.
+        # After a wrap the numbers of old requests may lie ahead: step over them.
         if self.serial >= _SERIAL_MAX:
             self.serial = 0
         while self._is_out(self.serial + 1):
             self.serial = self.serial + 1 if self.serial + 1 < _SERIAL_MAX else 0
-        self.serial_stop = _SERIAL_MAX
+        end = _SERIAL_MAX
         for slot in self.slots:
             if slot.kind == PARKED and slot.reply_net == 0:
-                if self.serial < slot.reply_serial <= self.serial_stop:
-                    self.serial_stop = slot.reply_serial - 1
+                if self.serial < slot.reply_serial <= end:
+                    end = slot.reply_serial - 1
+        self.serial_stop = end - self.count
 
     def _is_out(self, serial: int) -> bool:  # hot:
         for slot in self.slots:
@@ -205,16 +214,6 @@ class Pool:
             if self.free is not oldest:
                 hot.drop_copies(oldest)
         return True
-
-    def is_free_to(self, ahead: int) -> bool:  # hot:
-        """Tell whether the next `ahead` numbers are free; if not, the logs' short ways end now."""
-        if self.serial + ahead < self.serial_stop:
-            return True
-        log = self.logs
-        while log is not None:
-            log.limit = 0
-            log = log.following
-        return False
 
 
 # What a Ksock sees instead of its pool while it may not send: no slot is free here.
