@@ -146,16 +146,8 @@ class Waiter:
         return Gate(readable, writable)
 
     def start(self, function: "Callable[[], None]") -> None:
-        """Run `function` in a daemon thread, which owns this Waiter until it returns."""
-
-        def run() -> None:
-            self.own()
-            try:
-                function()
-            finally:
-                self.disown()
-
-        threading.Thread(target=run, name="limpet", daemon=True).start()
+        """Run `function` in a daemon thread."""
+        threading.Thread(target=function, name="limpet", daemon=True).start()
 
     def close(self) -> None:
         """End every sleep, now and later, and give the pipes back. Twice does no harm."""
