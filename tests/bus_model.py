@@ -72,7 +72,7 @@ class Model(Binds):
         else:
             msg = self.new(kind, name, 0, self.number(), ks.id)
         if staged.sender >= 0:
-            msg.sender, msg.sender_net = staged.sender, staged.net
+            msg.sender, msg.sender_net, msg.foreign = staged.sender, staged.net, True
         msg.data, msg.flags, msg.user, msg.carry = data, flags, staged.user, staged.carry
         ks.last_id = (msg.net, msg.serial)
         return msg
@@ -126,7 +126,7 @@ class Model(Binds):
         """Return 0 if a message could be delivered now, else -errno."""
         full = -EAGAIN if msg.flags & ALL_OR_WAIT else -EBUSY
         if msg.kind == REQUEST:
-            b = self.replier(msg.name)
+            b = self.replier(msg.name, msg.foreign)
             if b is None:
                 return -EADDRNOTAVAIL
             if msg.to and b.ks.id != msg.to:
@@ -134,7 +134,7 @@ class Model(Binds):
             if self.full(b.ks):
                 return full
         if msg.flags & (ALL_OR_WAIT | ALL_OR_FAIL):
-            if any(self.full(b.ks) for b in self.listeners(msg.name)):
+            if any(self.full(b.ks) for b in self.listeners(msg.name) if not b.proxy):
                 return full
         return 0
 
@@ -144,7 +144,7 @@ class Model(Binds):
         listeners = self.listeners(msg.name)
         rooms = [not self.full(b.ks) for b in listeners]
         if msg.kind == REQUEST:
-            b = self.replier(msg.name)
+            b = self.replier(msg.name, msg.foreign)
             assert b is not None
             self.push(b.ks, msg, "ask", b)
             out = Out(ks, b.ks, msg, send.due)

@@ -20,12 +20,15 @@ WATCHING = (EVENT, "$.KBUS.*", "$.KBUS.%", "$.*")
 BAD = ("", "$", "$.", "A", "$.A.", "$.A..B", "$.A*", "$.*.A", "$.a_b", "$." + "x" * 999)
 FLAGS = (0, URGENT, ALL_OR_FAIL, ALL_OR_WAIT, ALL_OR_WAIT | URGENT, ALL_OR_FAIL | URGENT)
 LIMITS = (1, 2, 3, 3, 5, 5, 8, 16)
+CALM = 40  # slots
 # Each verb, as often as it stands here.
 VERBS = (
     "announce announce burst burst request request request read read take take take reply reply "
     "reply bind bind replier unbind retry poll discard limit once report watch release time time "
-    "open open close quit press press thwart serial odd turn"
+    "open open close quit spend press press thwart serial odd turn"
 ).split()
+
+PLAIN = "announce burst burst request request read read take reply reply turn spend".split()
 
 
 class Writer:
@@ -33,11 +36,15 @@ class Writer:
 
     def __init__(self, twin, pick):
         self.twin, self.pick = twin, pick
+        self.calm = twin.head[0] == CALM  # little happens but plain sends, as in most lives
         self.last = NAMES[0]  # names come in runs, as they do in life
         self.foreign = 0
 
     def one(self, items):
         return items[self.pick(len(items))]
+
+    def limits(self):
+        return 16 if self.calm and self.often(3) else self.one(LIMITS)
 
     def often(self, n):
         """Tell whether this is not one of n times."""
@@ -45,7 +52,7 @@ class Writer:
 
     def ks(self):
         if not self.twin.pairs:
-            self.twin.do(("open", self.one(LIMITS)))
+            self.twin.do(("open", self.limits()))
         return self.one(sorted(self.twin.pairs))
 
     def name(self):
@@ -58,6 +65,8 @@ class Writer:
     def asked(self):
         """Return a name, mostly one that has a replier."""
         served = [n for n in NAMES if self.twin.model.find_replier(n)]
+        if self.calm and self.often(6):
+            served = [n for n in served if not self.twin.model.listeners(n)] or served
         return self.one(served) if served and self.often(6) else self.one(NAMES)
 
     def data(self):
@@ -65,11 +74,11 @@ class Writer:
         return bytes([self.pick(256)] * self.one((0, 1, 1, 3, size - 1, size)))
 
     def flags(self):
-        return 0 if self.often(3) else self.one(FLAGS)
+        return 0 if self.often(20 if self.calm else 3) else self.one(FLAGS)
 
     def staged(self, data):
         """Return what to stage: usually nothing."""
-        if self.often(6):
+        if self.often(20 if self.calm else 6):
             return ()
         net = self.pick(3) * 7
         self.foreign += 1
@@ -114,14 +123,20 @@ class Writer:
         for _ in range(1 + self.pick(8)):
             self.do("announce", ks, name, bytes([self.pick(256)]), 0, ())
 
+    def due(self, deadline, foreign):
+        """Return a deadline: own and foreign requests do not end together, in what order ever."""
+        if deadline is None:
+            return None
+        return deadline + (self.twin.model.now + deadline + foreign) % 2
+
     def request(self):
         data, deadline = self.data(), self.one((None, None, 0, 1, 5, 20, 100))
-        to = 0 if self.often(4) else self.ks()
+        if self.calm and self.often(8):
+            deadline = None
+        to = 0 if self.often(20 if self.calm else 4) else self.ks()
         staged = self.staged(data)
-        if deadline is not None:
-            # What is of another node never ends together with what is not: no order is promised.
-            deadline += (self.twin.model.now + deadline + bool(staged and staged[0])) % 2
-        self.do("request", self.ks(), self.asked(), data, self.flags(), staged, deadline, to)
+        due = self.due(deadline, bool(staged and staged[0]))
+        self.do("request", self.ks(), self.asked(), data, self.flags(), staged, due, to)
 
     def reader(self):
         """Return a Ksock, mostly one that has something to read."""
@@ -177,10 +192,16 @@ class Writer:
         self.do("reply", ks, i, data, flags, staged)
 
     def bind(self):
-        self.do("bind", self.ks(), self.one(NAMES + WILD), 0)
+        ks, names = self.ks(), NAMES + WILD
+        if self.calm and self.often(8):
+            names = ("$.A", "$.A.B", "$.A.%")
+            if any(b.ks.id == ks and not b.replier for b in self.twin.model.bindings):
+                return  # who listens twice to a name is on no log
+        self.do("bind", ks, self.one(names), 0, self.pick(6) // 5)
 
     def replier(self):
-        self.do("bind", self.ks(), self.one(NAMES + WILD), 1)
+        names = ("$.B", "$.A.B.C") if self.calm and self.often(8) else NAMES + WILD
+        self.do("bind", self.ks(), self.one(names), 1, self.pick(6) // 5)
 
     def unbind(self):
         bindings = self.twin.model.bindings
@@ -228,7 +249,7 @@ class Writer:
 
     def open(self):
         if len(self.twin.pairs) < 7:
-            self.do("open", self.one(LIMITS))
+            self.do("open", self.limits())
 
     def close(self):
         self.do("close", self.ks())
@@ -248,13 +269,18 @@ class Writer:
         """Send with ALL_OR_WAIT until it has to wait, or is refused."""
         ks, name, ask = self.ks(), self.asked(), self.pick(3)
         to = self.twin.model.find_replier(name) if self.pick(2) else 0
+        deadline = self.one((None, None, 3))
         for _ in range(9):
             if ask:
-                self.do("request", ks, name, b"w", ALL_OR_WAIT, (), None, to)
+                self.do("request", ks, name, b"w", ALL_OR_WAIT, (), self.due(deadline, False), to)
             else:
                 self.do("announce", ks, self.name(), b"w", ALL_OR_WAIT, ())
             if self.twin.result < 0:
                 break
+        if deadline:
+            self.do("time", deadline + 2)
+        if self.calm:
+            self.do("discard", ks)
 
     def thwart(self):
         """Let a request that waits become impossible, and see."""
@@ -279,6 +305,9 @@ class Writer:
             "serial", self.one(out) - 1 if out and self.often(2) else SERIAL_MAX - self.pick(3)
         )
 
+    def spend(self):
+        self.do("spend", self.ks(), self.pick(50))
+
     def odd(self):
         """What users should not do, and what they may ask."""
         what = self.pick(7)
@@ -302,18 +331,11 @@ class Writer:
 
 def head(pick):
     """Return the sizes of a bus, tiny ones and larger ones, its first number and its time."""
-    slots = (2, 3, 4, 6, 8, 11, 16, 40)[pick(8)]
-    serial = (0, SERIAL_MAX - 40)[pick(2)]
-    return (
-        slots,
-        (24, 40)[pick(2)],
-        8,
-        (8, 200, 200)[pick(3)],
-        (1, 2, 8)[pick(3)],
-        16,
-        serial,
-        pick(300),
-    )
+    slots = (2, 3, 4, 6, 8, 11, 16, CALM, CALM, CALM)[pick(10)]
+    size, bindings, events = (24, 40)[pick(2)], (8, 200, 200)[pick(3)], (1, 2, 8)[pick(3)]
+    serial = (0, SERIAL_MAX - 5 - pick(90))[pick(2)]
+    slots_max = (0, 0, 0, 2 * slots)[pick(4)]
+    return (slots, size, 8, bindings, events, 16, slots_max, serial, pick(300))
 
 
 def begin(seed):
@@ -332,6 +354,8 @@ def play(twin, steps):
     writer = Writer(twin, pick)
     # Each life has some kinds of steps only, some of them more often than others.
     verbs = [v for v in VERBS if pick(4)] + VERBS[:20]
+    if writer.calm:
+        verbs = PLAIN * (1 + pick(8)) + verbs
     writer.begin()
     for _ in range(steps):
         writer.step(verbs[pick(len(verbs))])

@@ -9,11 +9,14 @@ was woken; queues are compared when they are read. `transcript` is a SHA-256 of 
 
 import hashlib
 
+from bus_looks import facts, said, shown, text
 from bus_model import Model, Staged
 from model_parts import EAGAIN, SERIAL_MAX
 
 # Positions in what a script begins with.
-SIZES = ("slot_count", "slot_size", "ksock_count", "binding_count", "event_count", "name_count")
+SIZES = (
+    "slot_count slot_size ksock_count binding_count event_count name_count slot_count_max"
+).split()
 
 
 class Difference(Exception):
@@ -55,6 +58,7 @@ class Twin:
         self.head = head
         sizes = dict(zip(SIZES, head))
         self.bus = Bus(node=1, seed=1, **sizes)
+        sizes["slot_count"] = max(sizes["slot_count"], sizes["slot_count_max"])
         self.model = Model(**sizes)
         self.pairs = {}  # by id
         self.tickets = []  # (id of the Ksock, what it took with, Out or None)
@@ -126,7 +130,7 @@ class Twin:
         if hot.watch is not None and image.pushed > pair.pushed and self.ops[-1][0] != "watch":
             self.same(pair.bell.count > pair.rung, True, "reader %d woken" % image.id)
         if pair.seen is not None:
-            self.same(self.shown(pair.shown), self.facts(pair.seen), "view of %d" % image.id)
+            self.same(shown(pair.shown), facts(pair.seen), "view of %d" % image.id)
 
     def compare_waiting(self, pair, rung):
         """Check that who waits is woken when it would be through, if it has tried before."""
@@ -143,19 +147,6 @@ class Twin:
             pair.waits = False
         if pair.waits and pair.image.pending is not None and not self.blocked(pair.image):
             raise Difference("sender %d is not woken" % pair.image.id)
-
-    def shown(self, view):
-        """Return what a view shows of a message."""
-        data = bytes([view[i] for i in range(view.size)])
-        ids = (view.id_net, view.id_serial, view.sender_net, view.sender, view.to)
-        answers = (view.in_reply_to_net, view.in_reply_to_serial)
-        return (view.kind, view.name, ids, answers, view.flags, view.user, view.carry, data)
-
-    def facts(self, m):
-        """Return the same of the model's message."""
-        ids = (m.net, m.serial, m.sender_net, m.sender, m.to)
-        answers = (m.reply_net, m.reply_serial)
-        return (m.kind, m.name, ids, answers, m.flags, m.user, m.carry, m.data)
 
     # Steps: each does one thing to both and returns both results
 
@@ -178,10 +169,10 @@ class Twin:
         real += [self.bus.unbind(pair.real, "$.A", True), self.bus.report_binds(pair.real, True)]
         return real, [True] + [-9] * 7
 
-    def do_bind(self, ks, text, replier):
+    def do_bind(self, ks, text, replier, proxy=0):
         pair = self.pairs[ks]
-        real = self.bus.bind(pair.real, text, bool(replier))
-        return real, self.model.bind(pair.image, text, bool(replier))
+        real = self.bus.bind(pair.real, text, bool(replier), bool(proxy))
+        return real, self.model.bind(pair.image, text, bool(replier), bool(proxy))
 
     def do_unbind(self, ks, text, replier):
         pair = self.pairs[ks]
@@ -223,11 +214,12 @@ class Twin:
         return (real if isinstance(real, int) else real.text), check_name(text, False) or text
 
     def do_serial(self, serial):
-        """Let the next number be the one behind `serial`, if nothing is there to be older."""
+        """Use up the number behind `serial`, if nothing is there to be older."""
         held = [p for p in self.pairs.values() if p.image.queue or p.image.pending or p.image.view]
         if not held and all(o.due is None for o in self.model.out):
             self.model.serial = self.bus.pool.serial = serial
             self.bus.pool.serial_stop = 0
+            self.same(self.bus.pool.next_serial(), self.model.number(), "number")
             for pair in self.pairs.values():  # nothing that came lately has these numbers again
                 pair.image.last, pair.real.in_serial = (-1, -1), -1
         return 0, 0
@@ -287,6 +279,15 @@ class Twin:
         real = pair.real.reply_parked(slot, data, flags)
         return real, self.model.reply(pair.image, found[0], data, flags, Staged())
 
+    def do_spend(self, ks, count):
+        """Use numbers up, by answering what nobody asked."""
+        from limpet import MessageView
+
+        pair, view = self.pairs[ks], MessageView()
+        pair.real.unstage()
+        real = [pair.real.reply(view, b"") for _ in range(count)]
+        return real, [self.model.reply(pair.image, None, b"", 0, Staged()) for _ in range(count)]
+
     def do_retry(self, ks):
         pair = self.pairs[ks]
         return pair.real.retry(), self.model.retry(pair.image)
@@ -317,8 +318,8 @@ class Twin:
         if isinstance(taken, int) or size < 0:
             return size, taken if isinstance(taken, int) else "a message"
         entry, out = taken
-        real = (size, view.missed, view.wants_reply, self.shown(view))
-        image = (len(entry.msg.data), entry.missed, out is not None, self.facts(entry.msg))
+        real = (size, view.missed, view.wants_reply, shown(view))
+        image = (len(entry.msg.data), entry.missed, out is not None, facts(entry.msg))
         if entry.why == "answer":
             self.same(view.cookie, entry.msg.cookie, "cookie")
             self.same(view.reply_serial, entry.msg.reply_serial, "reply_serial")
@@ -328,7 +329,7 @@ class Twin:
         if how == 2:
             message = Message(view.slot, pair.real)
             message.add(view)
-            self.same(self.read(message), self.text(entry), "message")
+            self.same(said(message), text(entry), "message")
         self.tickets = [t for t in self.tickets if t[1] is not view]
         self.tickets.append((ks, message if how == 2 else view, out))
         self.count_taken(entry)
@@ -344,25 +345,11 @@ class Twin:
         entry, out = taken
         self.tickets.append((ks, message, out))
         self.count_taken(entry)
-        return self.read(message), self.text(entry)
+        return said(message), text(entry)
 
     def count_taken(self, entry):
         self.count(entry.msg.name if entry.msg.sender == 0 or entry.msg.flags & 4 else "taken")
         self.count("missed" if entry.missed else "not missed")
-
-    def read(self, message):
-        """Return what a Message says."""
-        m = message
-        ids = (m.id, m.sender, m.to, m.in_reply_to)
-        return (m.kind_code, m.name, ids, m.flags, m.user, m.missed, m.wants_reply, m.data)
-
-    def text(self, entry):
-        """Return the same of the model's message."""
-        m = entry.msg
-        own = m.reply_serial if entry.why == "answer" else 0
-        ids = ((m.net, m.serial), (m.sender_net, m.sender), m.to, own)
-        asked = entry.why == "ask"
-        return (m.kind, m.name, ids, m.flags, m.user, entry.missed, asked, m.data)
 
     def do_release(self, ks):
         pair = self.pairs[ks]

@@ -50,12 +50,18 @@ class Binds(Store):
         found = [b for b in self.bindings if not b.replier and matches(b.text, name)]
         return list(reversed(found))
 
-    def replier(self, name: str) -> "Binding | None":
-        """Return who gets a request: the most specific, then the newest."""
+    def replier(self, name: str, foreign: bool = False) -> "Binding | None":
+        """Return who gets a request: the most specific, one of this node first, the newest.
+
+        A foreign request does not go to another node again.
+        """
         best = None
         for b in self.bindings:
-            if b.replier and matches(b.text, name):
-                if best is None or rank(b.text) >= rank(best.text):
+            if b.replier and matches(b.text, name) and not (foreign and b.proxy):
+                if best is None or (rank(b.text), not b.proxy) >= (
+                    rank(best.text),
+                    not best.proxy,
+                ):
                     best = b
         return best
 
@@ -86,18 +92,19 @@ class Binds(Store):
         error = check_name(text, True)
         return -EBADMSG if not error and replier and text == EVENT else error
 
-    def bind(self, ks: Ks, text: str, replier: bool) -> int:
+    def bind(self, ks: Ks, text: str, replier: bool, proxy: bool) -> int:
         """Bind; who listens to bind events is told before."""
         error = self.check_binding(ks, text, replier)
         if error:
             return error
-        if replier and any(b.replier and b.text == text for b in self.bindings):
+        local = [b for b in self.bindings if b.replier and not b.proxy]
+        if replier and not proxy and any(b.text == text for b in local):
             return -EADDRINUSE
         if len(self.bindings) >= self.binding_count:
             return -ENOSPC
         if replier and self.reporting and not self.tell(True, ks, text):
             return -EAGAIN
-        self.bindings.append(Binding(ks, text, replier))
+        self.bindings.append(Binding(ks, text, replier, proxy))
         return 0
 
     # Bind events
@@ -115,13 +122,13 @@ class Binds(Store):
         """Tell all who listen to bind events, or nobody."""
         msg = self.event(is_bind, binder, text)
         listeners = self.listeners(EVENT)
-        if any(self.full(b.ks) or self.is_behind(b.ks) for b in listeners):
+        if any(self.full(b.ks) or self.is_behind(b.ks) for b in listeners if not b.proxy):
             return False
         if listeners and not self.can(1):
             return False
         if listeners:
             self.make_room(1)
-            self.copies(msg, listeners, [True] * len(listeners))
+            self.copies(msg, listeners, [not self.full(b.ks) for b in listeners])
         return True
 
     def tell_closing(self, binder: Ks, text: str) -> None:
@@ -133,10 +140,12 @@ class Binds(Store):
             if b.ks is binder or (b.ks.once and b.ks in seen):
                 continue
             seen.append(b.ks)
-            if self.is_behind(b.ks) or self.full(b.ks) or not self.can(1):
-                full.append(b.ks)
-            else:
+            if not (self.is_behind(b.ks) or self.full(b.ks)) and self.can(1):
                 self.bring(b.ks, msg, "copy", b)
+            elif b.proxy:
+                self.lose(b.ks)  # a link tells what it loses
+            else:
+                full.append(b.ks)
         if not self.aside:
             self.lost = False
         if len(self.aside) + len(full) > self.event_count:

@@ -57,16 +57,17 @@ class Msg:
         self.data = b""
         self.age = 0  # smaller for what was made earlier
         self.sender_net = 0
+        self.foreign = False  # it came over a link
         self.to = self.flags = self.user = self.cookie = 0
         self.carry: object = None
         self.reply_net = self.reply_serial = 0
 
 
 class Binding:
-    """One Ksock bound to one pattern."""
+    """One Ksock bound to one pattern; a proxy stands for somebody on another node."""
 
-    def __init__(self, ks: "Ks", text: str, replier: bool) -> None:
-        self.ks, self.text, self.replier = ks, text, replier
+    def __init__(self, ks: "Ks", text: str, replier: bool, proxy: bool) -> None:
+        self.ks, self.text, self.replier, self.proxy = ks, text, replier, proxy
 
 
 class Entry:
@@ -236,15 +237,21 @@ class Store:
         else:
             ks.missed += gap
 
+    def lose(self, ks: Ks) -> None:
+        """Count a copy for which there is no room."""
+        ks.missed += 1
+        ks.missed_total += 1
+
     def copies(self, msg: Msg, bindings: "list[Binding]", rooms: "list[bool]") -> None:
         """Give listeners their copies; rooms: where there was room before anything was pushed."""
         for binding, room in zip(bindings, rooms):
             ks = binding.ks
+            if binding.proxy and (msg.net or msg.kind != ANNOUNCEMENT):
+                continue  # only our own announcements go over links
             if ks.once and ks.last == (msg.net, msg.serial):
                 continue
             if room:
                 self.push(ks, msg, "copy", binding)
             else:
-                ks.missed += 1
-                ks.missed_total += 1
+                self.lose(ks)
                 ks.last = (msg.net, msg.serial)  # who wants messages once misses them once

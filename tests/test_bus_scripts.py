@@ -39,7 +39,7 @@ class TestScripts(unittest.TestCase):
         """A bus that does something else than the model is found."""
         from bus_twin import Twin
 
-        twin = Twin((8, 24, 8, 8, 8, 16, 0, 0))
+        twin = Twin((8, 24, 8, 8, 8, 16, 0, 0, 0))
         twin.do(("open", 3))
         twin.do(("bind", 1, "$.A", 0))
         twin.model.bindings.pop()

@@ -165,7 +165,7 @@ def test_lives_from_seeds() -> None:
 
 
 def test_a_difference_is_found_and_its_script_made_short() -> None:
-    twin = Twin((8, 24, 8, 8, 8, 16, 0, 0))
+    twin = Twin((8, 24, 8, 8, 8, 16, 0, 0, 0))
     ops = [("open", 3), ("bind", 1, "$.A", 0), ("find", "$.A"), ("bind", 1, "$.B", 0)]
     ops += [("odd",), ("find", "$.B"), ("announce", 1, "$.A", b"", 0, ())]
     assert "odd" in fails(twin.head, ops)
