@@ -9,9 +9,9 @@ the request: `pair` is the request's slot while it lies unread in the holder's q
 holder has read it. While a send waits for room (send.py) it has neither asker nor holder.
 """
 
-from . import status
 from .port import const, copy
 from .slots import PARKED, REPLY, STATUS, Slot
+from .status import name_of
 from .ticks import MS_MAX, ticks_add, ticks_diff
 
 TYPE_CHECKING = const(0)
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from .port import Waiter
 
 _EADDRNOTAVAIL = const(99)
+_SYNTHETIC = const(4)
+_OVERDUE = const(4)
+_FAILED = const(9)
+_EXPIRED = const(11)
 
 
 class Answers:
@@ -91,15 +95,15 @@ class Answers:
         """End a request whose handler raised; `data` is cut to a slot's size."""
         answer.size = min(size, self._pool.size)
         copy(answer.data, 0, data, 0, answer.size)
-        self._end(answer, status.FAILED, 0)
+        self._end(answer, _FAILED, 0)
 
     def _end(self, answer: Slot, code: int, errno: int) -> None:  # hot:
         asker = answer.asker
         holder = answer.holder
         self._leave(answer)
         answer.kind = STATUS
-        answer.name = status.name_of(code, errno)
-        answer.flags = status.SYNTHETIC
+        answer.name = name_of(code, errno)
+        answer.flags = _SYNTHETIC
         answer.user = code | errno << 8  # limpets read it here
         answer.sender = holder.id if holder is not None else 0
         answer.net = 0
@@ -155,12 +159,12 @@ class Answers:
 
     def _expire(self, answer: Slot) -> None:  # hot:
         if answer.pair is None:
-            self.end(answer, status.EXPIRED)
+            self.end(answer, _EXPIRED)
         elif answer.holder is None:
             self._give_up(answer)
         else:
             self._withdraw(answer)
-            self.end(answer, status.OVERDUE)
+            self.end(answer, _OVERDUE)
 
     def _give_up(self, answer: Slot) -> None:  # hot:
         # The send still waits for room: it ends here, and the Ksock may send again.
@@ -168,7 +172,7 @@ class Answers:
             if hot.pending is answer.pair:
                 answer.asker = hot
                 hot.reserved += 1
-                self.end(answer, status.OVERDUE)
+                self.end(answer, _OVERDUE)
                 hot.discard()
                 return
 

@@ -8,8 +8,8 @@ one. A Name stays known while somebody refers to it: the user by `bus.name` (kep
 context (pins), a request that is out. Others are a cache, given up when the table is full.
 """
 
-from . import names
 from .log import Log
+from .names import is_wildcard, matches, precision
 from .port import const
 from .slots import ANNOUNCEMENT, PARKED
 
@@ -126,8 +126,8 @@ def _better(a: Binding, b: "Binding | None") -> bool:
     # Does replier `a` beat `b`? The most specific, then a local one, then the newest.
     if b is None:
         return True
-    pa = names.precision(a.text)
-    pb = names.precision(b.text)
+    pa = precision(a.text)
+    pb = precision(b.text)
     if pa != pb:
         return pa > pb
     if a.proxy != b.proxy:
@@ -167,7 +167,7 @@ class Bindings:
 
     def _same(self, text: str) -> "list[Binding]":
         # The list in which bindings to `text` are.
-        return self._wild if names.is_wildcard(text) else self._exact.get(text, [])
+        return self._wild if is_wildcard(text) else self._exact.get(text, [])
 
     def check(self, text: str, replier: bool) -> int:
         """Return 0 if a local Ksock may bind, -EADDRINUSE or -ENOSPC."""
@@ -183,7 +183,7 @@ class Bindings:
         binding.order = self._order
         binding.hot.bindings_count += 1
         self.count += 1
-        if names.is_wildcard(binding.text):
+        if is_wildcard(binding.text):
             self._wild.append(binding)
         else:
             self._exact.setdefault(binding.text, []).append(binding)
@@ -225,16 +225,16 @@ class Bindings:
         """Return the binding that a request with that plain name would reach now."""
         best = None
         for b in self._exact.get(text, []) + self._wild:
-            if b.replier and names.matches(b.text, text) and _better(b, best):
+            if b.replier and matches(b.text, text) and _better(b, best):
                 best = b
         return best
 
     def _changed(self, binding: Binding) -> None:
         if not binding.proxy:
             self.version += 1
-        if names.is_wildcard(binding.text):
+        if is_wildcard(binding.text):
             for text in list(self.names):
-                if names.matches(binding.text, text):
+                if matches(binding.text, text):
                     self.compile(self.names[text])
         else:
             name = self.names.get(binding.text)
@@ -246,7 +246,7 @@ class Bindings:
         listeners = []
         replier = local = None
         for b in self._exact.get(name.text, []) + self._wild:
-            if not names.matches(b.text, name.text):
+            if not matches(b.text, name.text):
                 continue
             if not b.replier:
                 listeners.append(b)

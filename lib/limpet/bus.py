@@ -6,11 +6,11 @@ request in answers.py, who pumps in run.py. This file puts the calls on top that
 identity, and links. A full table refuses with an error that says which.
 """
 
-from . import names
 from .core import Core
 from .errors import Closed, TableFull, error
 from .ksock import Ksock
 from .limpet import Limpet
+from .names import check as check_name
 from .port import Waiter, const, entropy, unique_id
 from .rand import Random
 from .run import Runner, Timer
@@ -290,7 +290,7 @@ def _node(node: "int | str | None") -> int:
     if node is None:
         return node_id(unique_id())
     if isinstance(node, str):
-        if names.check("$." + node, False) or "." in node:
+        if check_name("$." + node, False) or "." in node:
             raise ValueError(f"node {node!r}: a node's name is letters and digits")
         return node_id(node.encode())
     if not 0 < node < 1 << 30:

@@ -7,10 +7,10 @@ needs nothing above this file; Bus (bus.py) puts the comfortable calls and links
 is sized by the constructor, and ram_size() tells what that costs before it is taken.
 """
 
-from . import names
 from .answers import Answers
 from .bindings import Binding, Bindings, Name
 from .hot import Hot
+from .names import check as check_name
 from .pool import SHUT, Pool
 from .port import const
 from .status import GONE_AWAY, IGNORED, UNBOUND
@@ -77,7 +77,7 @@ class Core:
         """
         name = self.bindings.names.get(text)
         if name is None:
-            code = names.check(text, False)
+            code = check_name(text, False)
             if code:
                 return code
             name = self.bindings.name(text)
@@ -180,7 +180,7 @@ class Core:
     def _check(self, hot: Hot, text: str, replier: bool) -> int:
         if hot.closed:
             return -_EBADF
-        code = names.check(text, True)
+        code = check_name(text, True)
         return -_EBADMSG if code == 0 and replier and text == _BIND_EVENT else code
 
     def find_replier(self, text: str) -> int:

@@ -7,9 +7,11 @@ request that can't be sent here is answered with the errno (outbox.refuse), so i
 Messages keep the id they have at home: the far node and its number.
 """
 
-from . import names, record
+from . import record
 from .context import ReceiveContexts
 from .errors import EADDRNOTAVAIL, EAGAIN, EBADMSG, EMSGSIZE, ENOSPC
+from .names import check as check_name
+from .names import is_wildcard
 from .outbox import CONTEXT_COUNT, Ticket
 from .port import const
 from .record import Cursor
@@ -232,7 +234,7 @@ class Inbox:
         index = self._cursor.get()
         sender = self._cursor.get_varint()
         text = self._text()
-        if self._cursor.bad or names.check(text, False):
+        if self._cursor.bad or check_name(text, False):
             self._cursor.bad = True
             self.contexts.assign(index, None, 0)
             return
@@ -246,10 +248,10 @@ class Inbox:
 
     def _bind(self, operation: int) -> None:
         text = self._text()
-        if names.check(text, True):
+        if check_name(text, True):
             self._cursor.bad = True
             return
-        if not names.is_wildcard(text) and not self._limpet.permits(text):
+        if not is_wildcard(text) and not self._limpet.permits(text):
             self._limpet.stats.count("filtered")
             return
         replier = operation >= record.REPLY

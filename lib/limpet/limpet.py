@@ -13,9 +13,10 @@ the far side has answered, not when the asker gave up. Answers to requests of an
 are dropped and counted: `generation` tells.
 """
 
-from . import names
 from .inbox import Inbox
 from .link import UP, Link
+from .names import check as check_name
+from .names import matches
 from .outbox import Outbox
 from .port import const
 from .stats import Counters
@@ -132,9 +133,9 @@ class Limpet:
 
     def permits(self, text: str) -> bool:
         """Does the link's filter let a name pass?"""
-        if any(names.matches(p, text) for p in self._deny):
+        if any(matches(p, text) for p in self._deny):
             return False
-        return self._allow is None or any(names.matches(p, text) for p in self._allow)
+        return self._allow is None or any(matches(p, text) for p in self._allow)
 
     def bind(self, text: str, replier: bool) -> int:
         """Bind for the far side; returns as Core.bind."""
@@ -161,6 +162,6 @@ class Limpet:
 
 
 def _checked(pattern: str) -> str:
-    if names.check(pattern, True):
+    if check_name(pattern, True):
         raise ValueError(f"{pattern!r} is no name or pattern")
     return pattern

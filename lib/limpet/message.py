@@ -5,11 +5,11 @@ Rules: it stays right whatever comes later. Its Ksock can reply to it: `answer` 
 is parked, `ticket` the number of this reading, as in a MessageView (view.py).
 """
 
-from . import status
 from .errors import ETIMEDOUT, NoReply
 from .names import capture
 from .port import const
 from .slots import ANNOUNCEMENT
+from .status import executed
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Message:
     @property
     def executed(self) -> str:
         """Of a status: did the request run? "no", "yes" or "unknown"."""
-        return "yes" if self.kind == "reply" else status.executed(self.name)
+        return "yes" if self.kind == "reply" else executed(self.name)
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name} {self.data!r} id={self.id} from={self.sender}>"
