@@ -37,3 +37,16 @@ class TestExamples(unittest.TestCase):
             self.lines("example_two_buses"),
             ["the board answers 0 2 4 6 8 10 12 14", "the host heard 0 1 2"],
         )
+
+    def test_layout(self):
+        self.assertEqual(
+            self.lines("example_layout"),
+            [
+                "both mean the same",
+                "21.5 degrees, 300 lux",
+                "21.63 degrees, 305 lux",
+                "-0.4 degrees, 2 lux",
+                "the coldest was 19",
+                "celsius_x100 is 40000, possible: -32768 to 32767",
+            ],
+        )
