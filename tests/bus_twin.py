@@ -327,8 +327,7 @@ class Twin:
             self.same(view.reply_serial, 0, "reply_serial")
         pair.shown, pair.seen = view, entry.msg
         if how == 2:
-            message = Message(view.slot, pair.real)
-            message.add(view)
+            message = Message(view.slot, pair.real, view)
             self.same(said(message), text(entry), "message")
         self.tickets = [t for t in self.tickets if t[1] is not view]
         self.tickets.append((ks, message if how == 2 else view, out))

@@ -130,6 +130,7 @@ class AsyncKsock:
         self.close = ksock.close
         self._bus = ksock.bus
         self._hot = ksock.hot
+        self._next = ksock.next
         self._runner = ksock.bus.runner
         self._lock = ksock.bus.waiter.lock
         self._bell = ksock.bus.waiter.bell(self._hot)  # where tasks wait for this Ksock
@@ -145,17 +146,17 @@ class AsyncKsock:
             self._runner.check_may_wait()
         hot = self._hot
         if hot.count or hot.cursor.next is not None:
-            message = self.sync.next()
+            message = self._next()
             if message is not None:
                 return message
         if self._luck >= 0 and self._crew.attendant is not None:
             await self._bell.pause()
             if hot.count or hot.cursor.next is not None:
-                message = self.sync.next()
+                message = self._next()
                 if message is not None:
                     return message
             self._luck = -_UNLUCKY
-        return await self._wait(self.sync.next, timeout_ms)
+        return await self._wait(self._next, timeout_ms)
 
     async def call(
         self,
@@ -167,33 +168,37 @@ class AsyncKsock:
         """Send a request and wait for its end; as Ksock.call, several tasks may at once."""
         if self._runner.inside:
             self._runner.check_may_wait()
-        serial = self.sync.begin_call(name, data, deadline_ms, to)
+        ks = self.sync
+        serial = ks.ask(name, data, deadline_ms, to, 0, True)
         try:
             if self._crew.attendant is None:
                 self._join()
             await self._bell.pause()
-            message = self.sync.find_answer(serial, name)
+            message = ks.find_answer(serial, name)
             if message is None:
-                await self._wait(lambda: self._hot.find_answer(serial) >= 0, None)
-                message = self.sync.take_answer(serial, name)
+                await self._wait(self._is_answered, None, serial)
+                message = ks.take_answer(serial, name)
             return message
         finally:
-            if serial in self.sync.calls:
-                self.sync.end_call(serial)
+            if serial in ks.calls:
+                ks.end_call(serial)
+
+    def _is_answered(self, serial: int) -> bool:
+        return self._hot.find_answer(serial) >= 0
 
     async def wait_writable(self, timeout_ms: "int | None" = None) -> bool:
         """Wait until a send is possible; as Ksock.wait_writable."""
         self._runner.check_may_wait()
         return await self._wait(self._hot.poll_pending, timeout_ms)
 
-    async def _wait(self, look: "Callable[[], T]", timeout_ms: "int | None") -> "T":
-        """Look until something is found; return that, or the last look's nothing."""
+    async def _wait(self, look: "Callable[..., T]", timeout_ms: "int | None", *what: int) -> "T":
+        """Look for `what` until it is found; return that, or the last look's nothing."""
         check_ms("timeout_ms", timeout_ms)
         start = ticks_ms()
         left = timeout_ms
         while True:
             with self._lock:
-                found = look()
+                found = look(*what)
                 if found or self._hot.closed or (left is not None and left < 0):
                     return found
                 self._watch()

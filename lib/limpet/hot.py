@@ -13,6 +13,7 @@ words for its locals and stack: with more, MicroPython makes a frame on the heap
 from .port import const, store
 from .send import Sender
 from .slots import PARKED, REPLY, REQUEST
+from .ticks import MS_MAX
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -86,7 +87,15 @@ class Hot(Sender):
         O(listeners).
         """
         self.deadline_ms = deadline_ms
-        if flags or to or size >= 0 or (deadline_ms is not None and not self.is_deadline()):
+        if (
+            flags
+            or to
+            or size >= 0
+            or (
+                deadline_ms is not None
+                and (type(deadline_ms) is not int or not 0 <= deadline_ms <= MS_MAX)
+            )
+        ):
             self.data = data
             self.size = size
             self.flags = flags

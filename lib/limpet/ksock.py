@@ -18,6 +18,7 @@ from .errors import (
 )
 from .message import Message, encode, no_reply
 from .port import const
+from .slots import STATUS
 from .ticks import check_ms
 from .view import MessageView
 from .watch import unwatch, watch
@@ -49,6 +50,8 @@ class Ksock:
         self.calls: list[int] = []  # requests whose answers calls wait for
         self._lock = bus.waiter.lock
         self._names = bus.bindings.names
+        self._answers = bus.answers
+        self._runner = bus.runner
         self._view = MessageView()  # nobody else uses it, so between calls it shows nothing
         self._gate: Gate | None = None  # what fileno() has made
 
@@ -148,25 +151,31 @@ class Ksock:
         has to be the replier (a stateful request), 0: any. flags: as for announce(). Raises
         BadName, TooLarge, Closed; NoReplier, QueueFull, NoReplyRoom, NotThatReplier, Pending.
         """
-        with self._lock:
-            sent = self._request(name, data, deadline_ms, to, flags)
-        if sent < 0:
-            raise error(sent, f"request {name} not sent")
-        return sent
+        return self.ask(name, data, deadline_ms, to, flags, False)
 
-    def _request(
-        self, name: str, data: "Data | str", deadline_ms: "int | None", to: int, flags: int
+    def ask(
+        self, name: str, data: "Data | str", ms: "int | None", to: int, flags: int, is_call: bool
     ) -> int:
-        if deadline_ms is not None:
-            check_ms("deadline_ms", deadline_ms)
-            self.bus.answers.now_ms = self.bus.runner.now()  # the deadline counts from now
-        known = self._names.get(name) or self.bus.find_name(name)
-        if type(data) is not bytes:
-            data = encode(data)
-        sent = self.hot.request(known, data, -1, flags, deadline_ms, to)
-        if sent == -EAGAIN:
-            self.show()
-        return sent
+        """Send a request; of a call, nobody else may take the answer until it has left `calls`."""
+        lock = self._lock
+        lock.acquire()
+        try:
+            if ms is not None:
+                self._answers.now_ms = self._runner.now()  # the deadline counts from now
+            known = self._names.get(name) or self.bus.find_name(name)
+            if type(data) is not bytes:
+                data = encode(data)
+            sent = self.hot.request(known, data, -1, flags, ms, to)
+            if sent >= 0:
+                if is_call:
+                    self.calls.append(sent)
+                return sent
+            if sent == -EAGAIN:
+                self.show()
+        finally:
+            lock.release()
+        check_ms("deadline_ms", ms)
+        raise error(sent, f"request {name} not sent")
 
     def reply(self, request: Message, data: "Data | str" = b"", flags: int = 0) -> None:
         """Answer a request that this Ksock has read. flags: URGENT.
@@ -201,7 +210,7 @@ class Ksock:
         """
         runner = self.bus.runner
         runner.check_may_wait()
-        serial = self.begin_call(name, data, deadline_ms, to)
+        serial = self.ask(name, data, deadline_ms, to, 0, True)
         hot = self.hot
         try:
             runner.wait(lambda: hot.find_answer(serial) >= 0 or hot.closed, None, hot)
@@ -209,19 +218,6 @@ class Ksock:
         finally:
             if serial in self.calls:
                 self.end_call(serial)
-
-    def begin_call(self, name: str, data: "Data | str", deadline_ms: "int | None", to: int) -> int:
-        """Send a request whose answer nobody else may take until its number leaves `calls`."""
-        lock = self._lock
-        lock.acquire()
-        try:
-            serial = self._request(name, data, deadline_ms, to, 0)
-            if serial >= 0:
-                self.calls.append(serial)
-                return serial
-        finally:
-            lock.release()
-        raise error(serial, f"request {name} not sent")
 
     def end_call(self, serial: int) -> None:
         """Let go of a call's request that has no answer yet, or none was taken: it is nobody's."""
@@ -252,7 +248,7 @@ class Ksock:
             self.calls.remove(serial)
         finally:
             lock.release()
-        if message.kind == "status":
+        if message.kind_code == STATUS:
             raise no_reply(message, name)
         return message
 
@@ -266,12 +262,12 @@ class Ksock:
             hot = self.hot
             slot = hot.cursor.next
             if slot is None or hot.quick is not self._view:
+                if hot.count and not self.handled and not self.calls:
+                    return self.take(0)  # nobody else waits for any of them
                 return self._next()
             # An announcement out of a log, by the short way of hot.take().
             hot.cursor = self._view.slot = slot
-            message = Message(slot, hot)
-            if slot.flags:
-                message.add(self._view)
+            message = Message(slot, hot, self._view if slot.flags else None)
             return message
         finally:
             if self._gate is not None:
@@ -283,12 +279,9 @@ class Ksock:
         if hot.count == 0 and hot.missed_next == 0 and hot.aside == 0:
             if hot.take(self._view) < 0:
                 return None
-            message = Message(self._view.slot, hot)
-            message.add(self._view)
+            message = Message(self._view.slot, hot, self._view)
             hot.viewing = False  # so that next() may take the short way
             return message
-        if hot.count and not self.handled and not self.calls:
-            return self.take(0)  # nobody else waits for any of them
         index = self.find_next()
         if index < 0:
             hot.release()
@@ -301,12 +294,16 @@ class Ksock:
         view = self._view
         hot = self.hot
         if index:
-            hot.take_at(index, view)
+            hot.bring(index)
+        hot.take(view)
+        slot = view.slot
+        message = Message(slot, hot, view)
+        hot.viewed = None  # as release() does
+        slot.held -= 1
+        if slot.refs > 1:
+            slot.refs -= 1
         else:
-            hot.take(view)
-        message = Message(view.slot, hot)
-        message.add(view)
-        hot.release()
+            hot.pool.put(slot)
         if self._gate is not None:
             self._gate.update()
         return message

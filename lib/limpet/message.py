@@ -44,17 +44,16 @@ class Message:
     user = 0
     via: "Binding | None" = None
 
-    def __init__(self, slot: "Slot", reader: "Hot") -> None:
+    def __init__(self, slot: "Slot", reader: "Hot", view: "MessageView | None" = None) -> None:
+        # Without a view it is a plain announcement.
         self.reader = reader
         self.topic = topic = slot.name
         self.name = topic.text
         self.data = b"" + slot.data[: slot.size]  # a third quicker than bytes()
         self.id_serial = slot.serial
         self.sender_id = slot.sender
-
-    def add(self, view: "MessageView") -> None:
-        """Take over what a plain announcement has not."""
-        slot = view.slot
+        if view is None:
+            return
         self.kind_code = slot.kind
         self.via = view.binding
         if view.answer is not None:
@@ -64,7 +63,8 @@ class Message:
             self.missed = view.missed
         if slot.to:
             self.to = slot.to
-            self.in_reply_to = view.reply_serial
+            if view.binding is None:
+                self.in_reply_to = slot.reply_serial
         if slot.net or slot.flags:
             self.id_net = slot.net
             self.sender_net = view.sender_net

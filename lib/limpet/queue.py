@@ -317,10 +317,13 @@ class Queue:
 
     def find_answer(self, serial: int) -> int:
         """Return the index of the answer to this Ksock's own request `serial`, or -1."""
-        for i in range(self.count):
-            j = (self.head + i) % self.capacity
-            if self.bindings[j] is None and self.slots[j].reply_serial == serial:  # type: ignore[union-attr]
+        i = 0
+        j = self.head
+        while i < self.count:
+            if self.slots[j].reply_serial == serial and self.bindings[j] is None:  # type: ignore[union-attr]
                 return i
+            i += 1
+            j = (j + 1) % self.capacity
         return -1
 
     def find_request(self, slot: Slot) -> int:  # hot:

@@ -60,6 +60,7 @@ class Runner:
     """The turns of one bus."""
 
     def __init__(self, bus: "Bus") -> None:
+        self.now = ticks_ms  # the clock
         self.inside = False  # a handler is being called
         self.pumping = False  # somebody does
         self.serving = False  # serve() runs
@@ -69,10 +70,6 @@ class Runner:
         self._waiter = bus.waiter
         self._drivers: list[Driver] = []
         self._timers: list[Timer] = []
-
-    def now(self) -> int:
-        """Return the time."""
-        return ticks_ms()
 
     def add(self, driver: "Driver", limpet: "Limpet") -> None:
         """Let a driver move the bytes of a limpet's link."""

@@ -105,7 +105,7 @@ def test_a_call_that_is_given_up(case):
     """Its answer is nobody's, so there is nothing to read."""
     case.a.bind("$.Q", True)
     case.b.fileno()
-    serial = case.b.begin_call("$.Q", b"", None, 0)
+    serial = case.b.ask("$.Q", b"", None, 0, 0, True)
     case.a.reply(case.a.next(), b"late")
     case.b.end_call(serial)
     assert seen(case.b) == select.POLLOUT
