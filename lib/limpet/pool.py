@@ -115,8 +115,12 @@ class Pool:
 
     def can(self, count: int) -> bool:  # hot:
         """Tell whether need(count) would do; drops nothing. Cost: O(slots) when short."""
-        if self._has(count) or self.count_max > self.count:
+        if self._has(count):
             return True
+        if self.count_max > self.count:  # so many more can be made
+            count -= self.count_max - self.count
+            if count <= 0:
+                return True
         self._settle()
         for slot in self.slots:
             if slot.held == 0:  # free, or with listeners only
