@@ -3,8 +3,8 @@
 
 import unittest
 
-from limpet.kbus_ids import MessageId, OrigFrom
-from limpet.kbus_kinds import (
+from limpet.kbus.ids import MessageId, OrigFrom
+from limpet.kbus.kinds import (
     Announcement,
     Reply,
     Request,
@@ -12,7 +12,7 @@ from limpet.kbus_kinds import (
     reply_to,
     stateful_request,
 )
-from limpet.kbus_message import Message
+from limpet.kbus.message import Message
 
 FULL = {
     "data": b"12345",

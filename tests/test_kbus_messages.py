@@ -4,13 +4,13 @@
 import struct
 import unittest
 
-from limpet.kbus_ids import MessageId, OrigFrom
-from limpet.kbus_kinds import (
+from limpet.kbus.ids import MessageId, OrigFrom
+from limpet.kbus.kinds import (
     Announcement,
     Request,
     split_replier_bind_event_data,
 )
-from limpet.kbus_message import Message
+from limpet.kbus.message import Message
 
 FULL = {
     "data": b"12345",

@@ -60,15 +60,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
     # Imported only where they are used.
     "extra": ("limpet/events", "limpet/irq", "limpet/layout", "limpet/usage"),
     "kbus": (
-        "limpet/kbus",
-        "limpet/kbus_device",
-        "limpet/kbus_ids",
-        "limpet/kbus_kinds",
-        "limpet/kbus_ksock",
-        "limpet/kbus_message",
-        "limpet/kbus_sender",
-        "limpet/kbus_wire",
-        "limpet/kbus_writer",
+        "limpet/kbus/__init__",
+        "limpet/kbus/device",
+        "limpet/kbus/ids",
+        "limpet/kbus/kinds",
+        "limpet/kbus/ksock",
+        "limpet/kbus/message",
+        "limpet/kbus/sender",
+        "limpet/kbus/wire",
+        "limpet/kbus/writer",
     ),
     "other": (
         "limpet/__init__",
@@ -117,7 +117,11 @@ def dotted(module: str) -> str:
 
 
 def imported(module: str, source: Path, known: set[str]) -> list[str]:
-    """Return which of the `known` import names a module imports when it is itself imported."""
+    """Return which of the `known` import names a module imports when it is itself imported.
+
+    Those of its own package come last: whoever imports one of them imports the rest through the
+    package's __init__.
+    """
     package = module.rsplit("/", 1)[0].split("/")
     found = []
     body = [n for n in ast.walk(ast.parse(source.read_text(encoding="utf-8")))]
@@ -128,7 +132,8 @@ def imported(module: str, source: Path, known: set[str]) -> list[str]:
             base = package[: len(package) - node.level + 1] if node.level else []
             top = ".".join([*base, *([node.module] if node.module else [])])
             found += [top] + [f"{top}.{alias.name}" for alias in node.names]
-    return sorted({name for name in found if name in known})
+    own = ".".join(package) + "."
+    return sorted(set(found) & known, key=lambda name: (name.startswith(own), name))
 
 
 def in_order(files: dict[str, Path]) -> list[str]:

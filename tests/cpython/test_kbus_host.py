@@ -2,6 +2,7 @@
 """limpet.kbus with the sizes of a host: KBUS's own figures, threads, and what only CPython has."""
 
 import errno
+import inspect
 import io
 import threading
 
@@ -181,3 +182,8 @@ def test_closing_ends_a_wait():
     timer.start()
     fails(errno.EBADF, ks.wait_for_msg, 10)
     timer.join(10)
+
+
+@pytest.mark.parametrize("kind", [Message, Announcement, Request, kbus.Reply])
+def test_from_message_takes_values_in_the_order_of_the_constructor(kind):
+    assert kind._CHANGES == tuple(inspect.signature(kind).parameters)[1:]

@@ -46,12 +46,12 @@ def test_package_json_lists_every_module_of_a_board():
     text = (ROOT / "package.json").read_text(encoding="utf-8")
     assert text == package_json.text(), "run `make package.json`"
     urls = dict(json.loads(text)["urls"])
-    for folder, place in (("lib/limpet", ""), ("transport", "transport/")):
-        for path in (ROOT / folder).glob("*.py"):
-            assert urls.pop(f"limpet/{place}{path.name}") == f"{folder}/{path.name}"
-    for path in (ROOT / "ports/micropython/port").glob("*.py"):
-        assert urls.pop(f"limpet/port/{path.name}") == f"ports/micropython/port/{path.name}"
-    assert {name for name in urls if name.count("/") < 2} == set()
+    places = {"lib/limpet": "", "transport": "transport/", "ports/micropython/port": "port/"}
+    for folder, place in places.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            name = path.relative_to(ROOT / folder)
+            assert urls.pop(f"limpet/{place}{name}") == f"{folder}/{name}"
+    assert urls == {}
 
 
 def test_manifest_freezes_the_staged_tree():

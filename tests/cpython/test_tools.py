@@ -205,6 +205,11 @@ def test_modules_are_measured_after_those_they_import(tmp_path):
         "limpet/a": "from .b import y\nfrom . import c",
         "limpet/b": "import limpet.transport.d",
         "limpet/c": "from .a import x",
+        "limpet/m/__init__": "from ..z import x\nfrom .e import y",
+        "limpet/m/e": "from .f import x\nfrom ..y import x",
+        "limpet/m/f": "",
+        "limpet/y": "",
+        "limpet/z": "",
         "limpet/transport/__init__": "",
         "limpet/transport/d": "from ..c import z",
     }
@@ -218,6 +223,9 @@ def test_modules_are_measured_after_those_they_import(tmp_path):
     )
     assert order.index("limpet.b") < order.index("limpet.a")
     assert order.index("limpet.transport.d") < order.index("limpet.b")
+    # Its first module brings all that the package's own file imports.
+    late = ["limpet.z", "limpet.y", "limpet.m.f", "limpet.m.e", "limpet.m"]
+    assert [name for name in order if name in late] == late
 
 
 def test_what_runs_on_boards_is_compiled():

@@ -5,9 +5,13 @@ Rules: everything that KBUS carries and the bus does not look at (where a messag
 first, where it is to go in the end, flags without a meaning) goes through as `carry`.
 """
 
-from .errors import EADDRNOTAVAIL, ECONNREFUSED
-from .kbus_ids import make_end, make_id, pair
-from .kbus_message import (
+from ..errors import EADDRNOTAVAIL, ECONNREFUSED
+from ..port import const
+from ..send import STAGED
+from ..slots import REQUEST
+from ..view import MessageView
+from .ids import make_end, make_id, pair
+from .message import (
     ALL_OR_FAIL,
     ALL_OR_WAIT,
     SYNTHETIC,
@@ -16,15 +20,11 @@ from .kbus_message import (
     WANT_YOU_TO_REPLY,
     Message,
 )
-from .port import const
-from .send import STAGED
-from .slots import REQUEST
-from .view import MessageView
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from .bus import Bus
-    from .hot import Hot
+    from ..bus import Bus
+    from ..hot import Hot
 
 _NOTHING = (0, 0, 0, 0)
 _ALL_OR = ALL_OR_WAIT | ALL_OR_FAIL

@@ -4,22 +4,22 @@
 Rules: each insists on what makes it one, however it was made (`_settle`).
 """
 
-from .kbus_ids import MessageId, OrigFrom
-from .kbus_message import WANT_A_REPLY, Message
-from .kbus_wire import split_event
-from .port import const
+from ..port import const
+from .ids import MessageId, OrigFrom
+from .message import FIRST, LAST, WANT_A_REPLY, Message
+from .wire import split_event
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 
-    from .kbus_message import Data
+    from .message import Data
 
 
 class Announcement(Message):
     """A message for all who listen."""
 
-    _CHANGES = ("data", "to", "from_", "flags", "id", "encoding", "errors")
+    _CHANGES = FIRST + LAST
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Announcement(Message):
 class Request(Message):
     """A message that wants to be answered."""
 
-    _CHANGES = ("data", "to", "from_", "final_to", "flags", "id", "encoding", "errors")
+    _CHANGES = FIRST + ("final_to",) + LAST
 
     def __init__(
         self,
@@ -73,17 +73,7 @@ class Request(Message):
 class Reply(Message):
     """The answer to a request; reply_to() makes it."""
 
-    _CHANGES = (
-        "data",
-        "to",
-        "from_",
-        "orig_from",
-        "in_reply_to",
-        "flags",
-        "id",
-        "encoding",
-        "errors",
-    )
+    _CHANGES = FIRST + ("orig_from", "in_reply_to") + LAST
 
     def __init__(
         self,

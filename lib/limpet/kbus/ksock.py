@@ -6,20 +6,20 @@ here pumps the bus and its links; calls lock the bus and may come from any threa
 next_msg() pops is kept as a Message, and becomes bytes only for who reads it as such.
 """
 
-from .errors import error
-from .kbus_device import find, make_next
-from .kbus_ids import MessageId
-from .kbus_message import Message
-from .kbus_sender import receive, send
-from .kbus_writer import Writer, check_name
-from .names import check
-from .port import KBUS, const
-from .ticks import MS_MAX
-from .view import MessageView
+from ..errors import error
+from ..names import check
+from ..port import KBUS, const
+from ..ticks import MS_MAX
+from ..view import MessageView
+from .device import find, make_next
+from .ids import MessageId
+from .message import Message
+from .sender import receive, send
+from .writer import Writer, check_name
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from .hot import Hot
+    from ..hot import Hot
 
 _MESSAGES_MAX = const(100)
 

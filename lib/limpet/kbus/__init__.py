@@ -9,21 +9,21 @@ Bus 0 is there, new_device() of a Ksock makes others, and serve() puts any Bus u
 
 Rules: names, orders of checks and errnos are KBUS's; every failure of a bus is an OSError with its
 errno. What is different on purpose is in docs/kbus.md. This file only gathers the names; Ksock is
-in kbus_ksock.py.
+in ksock.py.
 """
 
 # From the leaves on: each import inside an import takes 4 KB of C stack, of which a 32-bit VM on
 # Unix has 40.
-from .bindings import Binding as _Binding  # noqa: F401
-from .core import Core as _Core  # noqa: F401
-from .link import Link as _Link  # noqa: F401
-from .outbox import Outbox as _Outbox  # noqa: F401
+from ..bindings import Binding as _Binding  # noqa: F401
+from ..core import Core as _Core  # noqa: F401
+from ..link import Link as _Link  # noqa: F401
+from ..outbox import Outbox as _Outbox  # noqa: F401
 
 # isort: split
-from .kbus_ids import MessageId, OrigFrom
+from .ids import MessageId, OrigFrom
 
 # isort: split
-from .kbus_message import (
+from .message import (
     ALL_OR_FAIL,
     ALL_OR_WAIT,
     SYNTHETIC,
@@ -34,7 +34,7 @@ from .kbus_message import (
 )
 
 # isort: split
-from .kbus_kinds import (
+from .kinds import (
     Announcement,
     Reply,
     Request,
@@ -45,10 +45,10 @@ from .kbus_kinds import (
 )
 
 # isort: split
-from .kbus_device import read_bindings, serve, unserve
+from .device import read_bindings, serve, unserve
 
 # isort: split
-from .kbus_ksock import Ksock
+from .ksock import Ksock
 
 __all__ = (
     "ALL_OR_FAIL",

@@ -29,7 +29,7 @@ a board as on a host.
 
 import struct
 
-from .port import const
+from ..port import const
 
 # Not folded away: as constants of mpy-cross they would not be small ints on a board.
 START_GUARD = 0x7375624B

@@ -6,11 +6,11 @@ serve() puts any Bus under a number, so that programs written for KBUS share it 
 with the boards behind its links. A number stays a bus's own until unserve().
 """
 
-from .bus import Bus, node_id
-from .errors import AlreadyBound, error
-from .kbus_wire import OVERHEAD, padded_data, total
-from .names import NAME_SIZE_MAX
-from .port import KBUS, const, unique_id
+from ..bus import Bus, node_id
+from ..errors import AlreadyBound, error
+from ..names import NAME_SIZE_MAX
+from ..port import KBUS, const, unique_id
+from .wire import OVERHEAD, padded_data, total
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ looked at as soon as they are there, in the order of KBUS: the header, the name,
 Message's name is looked at when it is sent.
 """
 
-from . import names
-from .kbus_message import ALL_OR_FAIL, ALL_OR_WAIT, Message
-from .kbus_wire import HEADER_SIZE, Header, is_tail
-from .port import const
+from ..names import NAME_SIZE_MAX, check
+from ..port import const
+from .message import ALL_OR_FAIL, ALL_OR_WAIT, Message
+from .wire import HEADER_SIZE, Header, is_tail
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from .kbus_device import Device
+    from .device import Device
 
 _EINVAL = const(22)
 _ENAMETOOLONG = const(36)
@@ -25,7 +25,7 @@ _EMSGSIZE = const(90)
 def check_name(name: "str | bytes") -> int:
     """Return -ENAMETOOLONG for a name above 1000 bytes, else 0."""
     size = len(name.encode() if isinstance(name, str) else name)
-    return -_ENAMETOOLONG if size > names.NAME_SIZE_MAX else 0
+    return -_ENAMETOOLONG if size > NAME_SIZE_MAX else 0
 
 
 class Writer:
@@ -112,7 +112,7 @@ class Writer:
     def _check_header(self, header: Header) -> int:
         if not header.is_guarded() or header.name_size == 0:
             return -_EINVAL
-        if header.name_size > names.NAME_SIZE_MAX:
+        if header.name_size > NAME_SIZE_MAX:
             return -_ENAMETOOLONG
         if header.pointers != (0, 0):  # they would point into the memory of who wrote them
             return -_EINVAL
@@ -123,4 +123,4 @@ def _is_plain(name: "bytes | bytearray") -> bool:
     for byte in name:
         if byte >= 0x80:
             return False
-    return names.check(bytes(name).decode(), False) == 0
+    return check(bytes(name).decode(), False) == 0

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The message of `limpet.kbus`, as KBUS's own Python interface has it; kbus_kinds.py has the rest.
+"""The message of `limpet.kbus`, as KBUS's own Python interface has it; kinds.py has the rest.
 
 Rules: a message belongs to whoever made it; nothing here knows a bus. Ids and the like that are
 (0, 0) read as None. Data is bytes or None, an empty one reads as None; text is encoded. Legality
 of names is the bus's business, but for the "$." at their start.
 """
 
-from .kbus_ids import MessageId, OrigFrom, make_end, make_id, pair
-from .kbus_wire import (
+from ..port import const
+from .ids import MessageId, OrigFrom, make_end, make_id, pair
+from .wire import (
     END_GUARD,
     HEADER_SIZE,
     START_GUARD,
@@ -17,7 +18,6 @@ from .kbus_wire import (
     split_event,
     total,
 )
-from .port import const
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -46,17 +46,11 @@ _FLAG_WORDS = (
     (ALL_OR_WAIT, "aWT"),
 )
 # What extract() gives, in its order.
-_FIELDS = (
-    "id",
-    "in_reply_to",
-    "to",
-    "from_",
-    "orig_from",
-    "final_to",
-    "flags",
-    "name",
-    "data",
-)
+_FIELDS = ("id", "in_reply_to", "to", "from_", "orig_from", "final_to", "flags", "name", "data")
+
+# What the constructor of every class takes after the name, and at its end.
+FIRST = ("data", "to", "from_")
+LAST = ("flags", "id", "encoding", "errors")
 
 
 def encode(data: "Data", encoding: str = "utf-8", errors: str = "strict") -> "bytes | None":
@@ -83,18 +77,7 @@ class Message:
     ALL_OR_FAIL = ALL_OR_FAIL
 
     # What from_message() and from_sequence() may change, in the order in which they take it.
-    _CHANGES: "tuple[str, ...]" = (
-        "data",
-        "to",
-        "from_",
-        "orig_from",
-        "final_to",
-        "in_reply_to",
-        "flags",
-        "id",
-        "encoding",
-        "errors",
-    )
+    _CHANGES: "tuple[str, ...]" = FIRST + ("orig_from", "final_to", "in_reply_to") + LAST
 
     def __init__(
         self,
@@ -215,7 +198,7 @@ class Message:
         return self
 
     def to_bytes(self) -> bytes:
-        """Return the message as it is read from a Ksock with read_data(); see kbus_wire.py."""
+        """Return the message as it is read from a Ksock with read_data(); see wire.py."""
         return pack(
             pair(self.id),
             pair(self.in_reply_to),
@@ -244,7 +227,7 @@ class Message:
         return message
 
     def _kind(self) -> "type[Message]":
-        from .kbus_kinds import kind_of  # which needs this class
+        from .kinds import kind_of  # which needs this class
 
         return kind_of(self)
 
