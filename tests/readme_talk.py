@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Run the README's board and host examples as two processes on a tty pair, and look at what is
-said.
+said; and its other examples by themselves.
 
 Rules: the examples run as they stand, but for the host's device name. The board's `board.py` is
 data that names the tty. As a program: `python tests/readme_talk.py BOARD-COMMAND...`.
@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 DEVICE = "/dev/ttyUSB0"
 LINES = 4  # of the host's output: the reply, then announcements
 LIMIT_S = 20
-ASYNCIO_SAYS = "['0', '2', '4']\n"
+# What the blocks print that need no other process.
+SAYS = {
+    "asyncio": "['0', '2', '4']\n",
+    "layout": "2150 40\n",
+    "kbus": "b'hello yourself'\n",
+}
 
 
 class Line:
@@ -100,11 +105,11 @@ def check(lines):
     assert all(line.endswith(" 0") for line in lines[1:]), lines
 
 
-def run_asyncio(command, environment):
-    """Run the asyncio example; return what it prints."""
+def run_block(name, command, environment):
+    """Run the example of that name by itself; return what it prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "main.py")
-        path.write_text(blocks(ROOT / "README.md")["asyncio"])
+        path.write_text(blocks(ROOT / "README.md")[name])
         done = subprocess.run(
             [*command, str(path)],
             env=environment,
@@ -122,6 +127,7 @@ if __name__ == "__main__":
     said = talk(sys.argv[1:], env)
     print("\n".join(said))
     check(said)
-    said = run_asyncio(sys.argv[1:], env)
-    print(said, end="")
-    assert said == ASYNCIO_SAYS, said
+    for name, expected in SAYS.items():
+        said = run_block(name, sys.argv[1:], env)
+        print(said, end="")
+        assert said == expected, said

@@ -117,7 +117,7 @@ class NoReplier(NoReply):
 
 
 class QueueFull(NoReply):
-    """The replier's queue has no room."""
+    """The replier's queue has no room, or, with ALL_OR_FAIL, a listener's."""
 
     code = EBUSY
 
@@ -129,7 +129,7 @@ class Pending(NoReply):
 
 
 class StillPending(NoReply):
-    """An earlier ALL_OR_WAIT send of this Ksock waits for room: wait_writable() or discard()."""
+    """An earlier ALL_OR_WAIT send of this Ksock waits for room: wait_writable(), hot.discard()."""
 
     code = EALREADY
 

@@ -7,8 +7,11 @@ The same with a MicroPython VM as the board is run by `make readme`.
 import os
 import sys
 
-from layout import BUILD
-from readme_talk import ASYNCIO_SAYS, check, run_asyncio, talk
+import pytest
+
+from layout import BUILD, ROOT
+from readme_blocks import blocks
+from readme_talk import SAYS, check, run_block, talk
 
 
 def environment():
@@ -20,5 +23,10 @@ def test_the_board_and_the_host_talk():
     check(talk([sys.executable], environment()))
 
 
-def test_the_asyncio_example_prints_its_replies():
-    assert run_asyncio([sys.executable], environment()) == ASYNCIO_SAYS
+@pytest.mark.parametrize("name", sorted(SAYS))
+def test_an_example_prints_what_it_should(name):
+    assert run_block(name, [sys.executable], environment()) == SAYS[name]
+
+
+def test_every_example_is_run():
+    assert set(blocks(ROOT / "README.md")) == {"board", "host", *SAYS}
