@@ -14,7 +14,6 @@ from limpet import (
     NotBound,
     TableFull,
 )
-from limpet.bindings import Binding
 from limpet.bus import node_id
 from limpet.errors import EADDRINUSE, EBADF, EINVAL, ENOSPC
 from limpet.rand import Random

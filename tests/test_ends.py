@@ -4,7 +4,6 @@
 import unittest
 
 from buses import (
-    parked,
     SERIAL_MAX,
     AskingCase,
     Clock,
@@ -13,6 +12,7 @@ from buses import (
     hot_take,
     make_bus,
     names,
+    parked,
     read,
 )
 from limpet import NotExpected

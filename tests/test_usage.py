@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Usage: what is used, refused and missed is told truly; and the RAM of a bus before it is taken."""
+"""Usage: what is used, refused and missed is told truly; the RAM of a bus before it is taken."""
 
 import gc
 import struct
@@ -15,7 +15,7 @@ class TestUsed(AskingCase):
     SIZES = {"slot_count": 8, "queue_size": 2}
 
     def test_slots_and_places(self):
-        """A request takes two slots, a place at each side; an announcement one, until it is read."""
+        """A request takes two slots, a place at each side; an announcement one, until read."""
         self.assertEqual((self.bus.usage().used, self.bus.usage().limit), (0, 8))
         self.asker.request("$.A")
         self.other.bind("$.B")

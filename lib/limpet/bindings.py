@@ -304,4 +304,7 @@ class Bindings:
         for slot in self._pool.slots:
             if slot.kind == PARKED and slot.name is name:
                 return True
+        for hot in self._pool.hots:
+            if hot.pending is not None and hot.pending.name is name:
+                return True
         return False
