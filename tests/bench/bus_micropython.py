@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 gc.threshold(4096)  # importing leaves gaps, and a small heap has no room for them
-from limpet.core import Core
+from limpet.core import Core  # noqa: E402
 from limpet.view import MessageView  # noqa: E402
 
 gc.threshold(-1)

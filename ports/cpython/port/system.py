@@ -48,7 +48,7 @@ def store(target: memoryview, source: bytes | bytearray | memoryview) -> int:
 
 
 def buffer(size: int) -> memoryview:
-    """Return `size` bytes of zeros as a view; the memory of large ones is taken when it is used."""
+    """Return `size` bytes of zeros as a view; the memory of large ones is taken on use."""
     if size < _LARGE:
         return memoryview(bytearray(size))
     return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
