@@ -37,19 +37,25 @@ if TYPE_CHECKING:
     )
     from .handlers import LATER
     from .ksock import Ksock
+    from .layout import Layout
     from .message import Message
+    from .send import ALL_OR_FAIL, ALL_OR_WAIT, URGENT
     from .view import MessageView
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALL_OR_FAIL",
+    "ALL_OR_WAIT",
     "LATER",
+    "URGENT",
     "AlreadyBound",
     "BadName",
     "Bus",
     "BusError",
     "Closed",
     "Ksock",
+    "Layout",
     "Message",
     "MessageView",
     "NameTooLong",
@@ -72,6 +78,10 @@ _HOMES = {
     "Bus": "bus",
     "Ksock": "ksock",
     "LATER": "handlers",
+    "Layout": "layout",
+    "ALL_OR_FAIL": "send",
+    "ALL_OR_WAIT": "send",
+    "URGENT": "send",
     "Message": "message",
     "MessageView": "view",
 }

@@ -89,12 +89,16 @@ class Bus(Core):
         It stays right for the life of the bus. Raises BadName, NameTooLong, or TableFull when
         name_count are known. Context: the bus's thread.
         """
-        name = self.find_name(text)
-        name.kept = True
-        return name
+        with self.waiter.lock:
+            name = self.find_name(text)
+            name.kept = True
+            return name
 
     def find_name(self, text: str) -> "Name":
-        """Return the Name for one send; as name(), but the table may forget it later."""
+        """Return the Name for one send; as name(), but the table may forget it later.
+
+        Context: the bus's thread, or with the bus locked.
+        """
         known = self.bindings.names.get(text)
         if known is not None:
             return known
@@ -265,7 +269,8 @@ class Bus(Core):
         Raises NoReplier after timeout_ms, with what is wrong with the links, WouldDeadlock in a
         handler.
         """
-        self.find_name(text)
+        with self.waiter.lock:
+            self.find_name(text)
         self.runner.wait_for_replier(text, timeout_ms)
 
     def close(self) -> None:

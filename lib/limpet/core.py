@@ -69,6 +69,7 @@ class Core:
         self.hots = self.pool.hots
         self.closed = False
         self._ksock_id = 0
+        self._wrapped = False  # ids begin anew: those of open Ksocks are left out
 
     def lookup(self, text: str) -> "Name | int":
         """Return the Name to send under once; -EBADMSG, -ENAMETOOLONG, -ENOSPC if there is none.
@@ -90,10 +91,18 @@ class Core:
             return -_EBADF
         if len(self.hots) >= self.ksock_count:
             return -_ENOSPC
-        self._ksock_id = self._ksock_id + 1 if self._ksock_id < 0x3FFFFFFF else 1
+        self._ksock_id += 1
+        if self._ksock_id > 0x3FFFFFFF:
+            self._wrapped = True
+            self._ksock_id = 1
+        while self._wrapped and self._is_open(self._ksock_id):
+            self._ksock_id += 1
         hot = Hot(self.pool, self.answers, self._ksock_id, queue_size or self.queue_size)
         self.hots.append(hot)
         return hot
+
+    def _is_open(self, ksock_id: int) -> bool:
+        return any(hot.id == ksock_id for hot in self.hots)
 
     def shut(self, hot: Hot) -> None:
         """Close a connection: every request that it held ends, every slot comes back."""

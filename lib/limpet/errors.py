@@ -169,7 +169,6 @@ _CLASSES = (
     NameTooLong,
     TooLarge,
     AlreadyBound,
-    NotBound,
     NotExpected,
     NoSlot,
     TableFull,
@@ -200,7 +199,7 @@ def bind_error(code: int, text: str, binding_count: int) -> BusError:
     elif code == -ENOSPC:
         detail = f"all {binding_count} bindings (binding_count) are in use"
     elif code == -EINVAL:
-        detail = f"{text} is not bound here"
+        return NotBound(f"{text} is not bound here")
     elif code == -EAGAIN:
         return BusError(f"{text}: a listener to bind events is full", EAGAIN)
     elif code == -EMSGSIZE:

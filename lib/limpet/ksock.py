@@ -47,6 +47,7 @@ class Ksock:
         self.hot = hot
         self.id = hot.id
         self.handled = 0  # bindings with a handler
+        self.waits = False  # an ALL_OR_WAIT send of this layer is to be tried again
         self.calls: list[int] = []  # requests whose answers calls wait for
         self._lock = bus.waiter.lock
         self._names = bus.bindings.names
@@ -119,8 +120,8 @@ class Ksock:
         """Send an announcement; returns its number.
 
         flags: URGENT: in front of what waits; ALL_OR_FAIL: to all who listen, or QueueFull;
-        ALL_OR_WAIT: if a listener is full, Pending is raised and the message waits
-        (wait_writable). Raises BadName, TooLarge, NoSlot, QueueFull, Pending, Closed.
+        ALL_OR_WAIT: if a listener is full, Pending is raised, and the message goes when there
+        is room and somebody pumps. Raises BadName, TooLarge, NoSlot, QueueFull, Pending, Closed.
         """
         lock = self._lock
         lock.acquire()  # quicker than `with`, which this call would notice
@@ -130,6 +131,7 @@ class Ksock:
                 data = encode(data)
             sent = self.hot.announce(known, data, -1, flags)
             if sent == -EAGAIN:
+                self.waits = True
                 self.show()
         finally:
             lock.release()
@@ -171,14 +173,15 @@ class Ksock:
                     self.calls.append(sent)
                 return sent
             if sent == -EAGAIN:
+                self.waits = True
                 self.show()
         finally:
             lock.release()
         check_ms("deadline_ms", ms)
         raise error(sent, f"request {name} not sent")
 
-    def reply(self, request: Message, data: "Data | str" = b"", flags: int = 0) -> None:
-        """Answer a request that this Ksock has read. flags: URGENT.
+    def reply(self, request: Message, data: "Data | str" = b"", flags: int = 0) -> int:
+        """Answer a request that this Ksock has read; returns the reply's number. flags: URGENT.
 
         Raises TooLarge, NotExpected (EADDRNOTAVAIL: the asker has closed), Closed.
         """
@@ -191,7 +194,7 @@ class Ksock:
         finally:
             lock.release()
         if code >= 0:
-            return
+            return code
         if code == -EADDRNOTAVAIL:
             raise NotExpected(f"reply to {request.name}: the asker has closed", EADDRNOTAVAIL)
         raise error(code, f"reply to {request.name} not sent")

@@ -47,8 +47,8 @@ class Message:
     def __init__(self, slot: "Slot", reader: "Hot", view: "MessageView | None" = None) -> None:
         # Without a view it is a plain announcement.
         self.reader = reader
-        self.topic = topic = slot.name
-        self.name = topic.text
+        self.heard = slot.name.listeners
+        self.name = slot.name.text
         self.data = b"" + slot.data[: slot.size]  # a third quicker than bytes()
         self.id_serial = slot.serial
         self.sender_id = slot.sender
@@ -89,9 +89,11 @@ class Message:
 
     @property
     def binding(self) -> "Binding | None":
-        """The binding that brought it, None: it is an answer, or unbound since."""
-        if self.via is None and self.kind_code == ANNOUNCEMENT:
-            return self.topic.binding_of(self.reader)
+        """The binding that brought it, None: it is an answer."""
+        if self.via is None and self.kind_code == ANNOUNCEMENT:  # it was read in a log
+            for binding in self.heard:
+                if binding.hot is self.reader:
+                    return binding
         return self.via
 
     @property

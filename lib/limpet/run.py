@@ -124,6 +124,8 @@ class Runner:
         called = False
         i = 0
         while i < len(self._bus.ksocks):  # a handler may open and close Ksocks
+            if self._bus.ksocks[i].waits:
+                self._bus.ksocks[i].waits = not self._bus.ksocks[i].hot.poll_pending()
             if self._bus.ksocks[i].handled and self._dispatch(self._bus.ksocks[i]):
                 called = True
             i += 1

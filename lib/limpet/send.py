@@ -176,8 +176,8 @@ class Sender(Queue):
             binding = name.local_replier  # what came over a link does not go out again
         if binding is None:
             return -_EADDRNOTAVAIL
-        if to and to != binding.hot.id:
-            return -_EPIPE
+        if to and (binding.proxy or to != binding.hot.id):
+            return -_EPIPE  # over a link `to` would not be seen, and anybody might get it
         if binding.hot.room() <= 0:
             if flags & _ALL_OR_WAIT:
                 binding.hot.block()
