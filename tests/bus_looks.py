@@ -4,6 +4,8 @@
 Rules: each function has a twin, which gives the same for the other side.
 """
 
+from model_parts import STATUS
+
 
 def shown(view):
     """Return what a view shows of a message."""
@@ -34,3 +36,40 @@ def text(entry):
     ids = ((m.net, m.serial), (m.sender_net, m.sender), m.to, own)
     asked = entry.why == "ask"
     return (m.kind, m.name, ids, m.flags, m.user, entry.missed, asked, m.data)
+
+
+def queued(hot):
+    """Return what waits for a Ksock, in its ring and in its log, without touching it.
+
+    Each message with what was missed before it, and in the end what was missed since.
+    """
+    lines = []
+    for i in range(hot.count):
+        binding = hot.binding_at(i)
+        asked = binding is not None and binding.replier
+        lines.append(_look(hot.slot_at(i), asked) + (hot.gaps[(hot.head + i) % hot.capacity],))
+    gap = hot.missed_next
+    slot = hot.cursor.next
+    while slot is not None:
+        lines.append(_look(slot, False) + (gap,))
+        gap = 0
+        slot = slot.next
+    return lines + [gap]
+
+
+def _look(slot, asked):
+    ids = (slot.net, slot.serial, slot.sender, slot.to, slot.reply_net, slot.reply_serial)
+    user = slot.user if slot.kind != STATUS else 0
+    flags = slot.flags & 0xFFFF
+    return (slot.kind, slot.name.text, ids, flags, user, bytes(slot.data[: slot.size]), asked)
+
+
+def expected(image):
+    """Return the same of the model's queue."""
+    lines = []
+    for e in image.queue:
+        m = e.msg
+        ids = (m.net, m.serial, m.sender, m.to, m.reply_net, m.reply_serial)
+        asked = e.why == "ask"
+        lines.append((m.kind, m.name, ids, m.flags, m.user, m.data, asked, e.missed))
+    return lines + [image.missed]

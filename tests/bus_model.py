@@ -49,8 +49,7 @@ class Model(Binds):
     """One bus."""
 
     def __init__(self, slot_count: int, slot_size: int, **sizes: int) -> None:
-        super().__init__(slot_count, **sizes)
-        self.slot_size = slot_size
+        super().__init__(slot_count, slot_size, **sizes)
         self.now = 0  # here time does not wrap
 
     # Sending
@@ -129,7 +128,7 @@ class Model(Binds):
             b = self.replier(msg.name, msg.foreign)
             if b is None:
                 return -EADDRNOTAVAIL
-            if msg.to and b.ks.id != msg.to:
+            if msg.to and (b.proxy or b.ks.id != msg.to):  # over a link `to` means nothing yet
                 return -EPIPE
             if self.full(b.ks):
                 return full
@@ -251,8 +250,9 @@ class Model(Binds):
         if not mine:
             return -EINVAL
         binding = mine[-1]
-        if replier and self.reporting and not self.tell(False, ks, text):
-            return -EAGAIN
+        error = self.tell(False, ks, text) if replier and self.reporting else 0
+        if error:
+            return error
         for e in [e for e in ks.queue if e.binding is binding]:
             self.remove(ks, e, False)
             if e.why == "ask":

@@ -290,13 +290,14 @@ class Writer:
             self.press()
             return
         ks = self.one(found)
-        name = pairs[ks].image.pending.msg.name
+        name, to = pairs[ks].image.pending.msg.name, pairs[ks].image.pending.msg.to
+        others = [k for k in sorted(pairs) if k != to]
         binding = self.twin.model.replier(name)
-        if self.pick(2):
-            self.do("bind", self.ks(), name, 1)
+        if self.pick(2) and others:
+            self.do("bind", self.one(others), name, 1)
         elif binding is not None:
             self.do("unbind", binding.ks.id, binding.text, 1)
-        self.do(self.one(("poll", "poll", "retry")), ks)
+        self.do(self.one(("poll", "retry")), ks)
 
     def serial(self):
         """Let the numbers wrap soon, or go back to where requests are out."""
@@ -332,10 +333,10 @@ class Writer:
 def head(pick):
     """Return the sizes of a bus, tiny ones and larger ones, its first number and its time."""
     slots = (2, 3, 4, 6, 8, 11, 16, CALM, CALM, CALM)[pick(10)]
-    size, bindings, events = (24, 40)[pick(2)], (8, 200, 200)[pick(3)], (1, 2, 8)[pick(3)]
+    size, bindings, events = (16, 24, 40)[pick(3)], (8, 200, 200)[pick(3)], (1, 2, 8)[pick(3)]
     serial = (0, SERIAL_MAX - 5 - pick(90))[pick(2)]
-    slots_max = (0, 0, 0, 2 * slots)[pick(4)]
-    return (slots, size, 8, bindings, events, 16, slots_max, serial, pick(300))
+    slots_max, names = (0, 0, 0, slots + 1, 2 * slots + 1)[pick(5)], (4, 6, 16)[pick(3)]
+    return (slots, size, 8, bindings, events, names, slots_max, serial, pick(300))
 
 
 def begin(seed):

@@ -15,6 +15,7 @@ from model_parts import (
     EBADF,
     EBADMSG,
     EBUSY,
+    EMSGSIZE,
     ENOSPC,
     SYNTHETIC,
     Aside,
@@ -34,8 +35,9 @@ LOST = "$.KBUS.UnbindEventsLost"
 class Binds(Store):
     """The bindings of one bus."""
 
-    def __init__(self, slot_count: int, **sizes: int) -> None:
+    def __init__(self, slot_count: int, slot_size: int, **sizes: int) -> None:
         super().__init__(slot_count)
+        self.slot_size = slot_size
         self.ksock_count = sizes.get("ksock_count", 32)
         self.binding_count = sizes.get("binding_count", 256)
         self.event_count = sizes.get("event_count", 32)
@@ -102,10 +104,10 @@ class Binds(Store):
             return -EADDRINUSE
         if len(self.bindings) >= self.binding_count:
             return -ENOSPC
-        if replier and self.reporting and not self.tell(True, ks, text):
-            return -EAGAIN
-        self.bindings.append(Binding(ks, text, replier, proxy))
-        return 0
+        error = self.tell(True, ks, text) if replier and self.reporting else 0
+        if not error:
+            self.bindings.append(Binding(ks, text, replier, proxy))
+        return error
 
     # Bind events
 
@@ -118,18 +120,25 @@ class Binds(Store):
         msg.data += text.encode() + bytes(4 - len(text) % 4)
         return msg
 
-    def tell(self, is_bind: bool, binder: Ks, text: str) -> bool:
+    def is_large(self, text: str) -> bool:
+        """Tell whether no slot takes an event about that name."""
+        return 12 + len(text) + 4 - len(text) % 4 > self.slot_size
+
+    def tell(self, is_bind: bool, binder: Ks, text: str) -> int:
         """Tell all who listen to bind events, or nobody."""
         msg = self.event(is_bind, binder, text)
         listeners = self.listeners(EVENT)
+        if not listeners:
+            return 0
+        if self.is_large(text):
+            return -EMSGSIZE
         if any(self.full(b.ks) or self.is_behind(b.ks) for b in listeners if not b.proxy):
-            return False
-        if listeners and not self.can(1):
-            return False
-        if listeners:
-            self.make_room(1)
-            self.copies(msg, listeners, [not self.full(b.ks) for b in listeners])
-        return True
+            return -EAGAIN
+        if not self.can(1):
+            return -EAGAIN
+        self.make_room(1)
+        self.copies(msg, listeners, [not self.full(b.ks) for b in listeners])
+        return 0
 
     def tell_closing(self, binder: Ks, text: str) -> None:
         """Tell all others who listen, now or later, that a Ksock that closes is no replier."""
@@ -140,7 +149,9 @@ class Binds(Store):
             if b.ks is binder or (b.ks.once and b.ks in seen):
                 continue
             seen.append(b.ks)
-            if not (self.is_behind(b.ks) or self.full(b.ks)) and self.can(1):
+            if self.is_large(text):
+                self.lose(b.ks)
+            elif not (self.is_behind(b.ks) or self.full(b.ks)) and self.can(1):
                 self.bring(b.ks, msg, "copy", b)
             elif b.proxy:
                 self.lose(b.ks)  # a link tells what it loses
@@ -185,6 +196,9 @@ class Binds(Store):
             for b in [b for b in reversed(self.bindings) if b.replier]:
                 if self.is_behind(ks) or self.full(ks):
                     return -EBUSY
+                if self.is_large(b.text):
+                    self.lose(ks)
+                    continue
                 msg = self.event(True, b.ks, b.text)
                 if not self.can(1):
                     return -EBUSY
