@@ -211,9 +211,10 @@ class Answers:
 
     def forget_asker(self, queue: "Hot") -> None:
         """The asker closes: what comes for it is for nobody, its requests run on."""
-        for slot in self._pool.slots:
-            if slot.asker is queue:
-                slot.asker = None
+        if queue.reserved:
+            for slot in self._pool.slots:
+                if slot.asker is queue:
+                    slot.asker = None
 
     def forget(self, queue: "Hot", serial: int) -> None:
         """The asker no longer waits for the answer to one of its requests, come or not."""

@@ -181,7 +181,7 @@ class Bindings:
         """Bind, after check()."""
         self._order += 1
         binding.order = self._order
-        binding.hot.bindings_count += 1
+        binding.hot.bound.append(binding)
         self.count += 1
         if is_wildcard(binding.text):
             self._wild.append(binding)
@@ -207,17 +207,15 @@ class Bindings:
         same.remove(binding)
         if not same:
             self._exact.pop(binding.text, None)
-        binding.hot.bindings_count -= 1
+        binding.hot.bound.remove(binding)
         self.count -= 1
         self._changed(binding)
 
-    def all(self, hot: "Hot | None" = None) -> "list[Binding]":
-        """Return a Ksock's bindings, or all, in the order they were made. Cost: O(bindings)."""
-        found = [b for b in self._wild if hot is None or b.hot is hot]
+    def all(self) -> "list[Binding]":
+        """Return all bindings, in the order they were made. Cost: O(bindings)."""
+        found = list(self._wild)
         for same in self._exact.values():
-            for b in same:
-                if hot is None or b.hot is hot:
-                    found.append(b)
+            found += same
         found.sort(key=_order_of)
         return found
 
@@ -288,7 +286,7 @@ class Bindings:
         old.names -= 1
         if old.names == 0 and old.readers:
             old.scatter()
-            self._pool.renew()
+            self._pool.forget(old)
             del self._logs[tuple(sorted([hot.id for hot in old.readers]))]
 
     def _make_room(self) -> bool:

@@ -114,7 +114,7 @@ class Core:
         hot.detach()
         self.answers.end_unread(hot, None, GONE_AWAY)
         self._empty(hot)
-        for binding in reversed(self.bindings.all(hot)):
+        for binding in reversed(list(hot.bound)):
             self.forget(binding)
         if hot.aside:
             self.pool.events.forget(hot)  # type: ignore[union-attr]
@@ -154,7 +154,7 @@ class Core:
         if code:
             return code
         hot.settle()  # what it has not read was brought by the bindings that it had
-        hot.set_spare(hot.bindings_count + 3)
+        hot.set_spare(len(hot.bound) + 3)
         self.bindings.add(binding)
         self._wake()  # who waits for a replier looks again; links tell the far side
         return 0

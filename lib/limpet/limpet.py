@@ -118,7 +118,7 @@ class Limpet:
         answers.end_unread(queue, None, LINK_DOWN)
         answers.end_read(queue, LINK_LOST)
         answers.abandon(queue)
-        for binding in reversed(self.bus.bindings.all(queue)):
+        for binding in reversed(list(queue.bound)):
             self.bus.forget(binding)
         while queue.count:
             self.stats.count("late" if queue.binding_at(0) is None else "dropped")

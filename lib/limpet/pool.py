@@ -181,8 +181,20 @@ class Pool:
         slot.next = self.free
         self.free = slot
 
+    def forget(self, log: Log) -> None:
+        """Take an empty log out of the chain."""
+        before = self.logs
+        if before is log:
+            self.logs = log.following
+        elif log.active:
+            while before is not None and before.following is not log:
+                before = before.following
+            assert before is not None
+            before.following = log.following
+        log.active = False
+
     def renew(self) -> None:  # hot:
-        """Free what all readers of the logs have passed; forget the logs that are empty."""
+        """Free what all readers of the logs have passed; take those that are empty out."""
         log = self.logs
         self.logs = None
         while log is not None:

@@ -30,7 +30,7 @@ class Queue:
 
     __slots__ = (
         "pool id limit count reserved missed_next missed_total once fits blocks "
-        "bindings_count aside loses closed watch cursor log log_last viewing quick viewed "
+        "bound aside loses closed watch cursor log log_last viewing quick viewed "
         "in_net in_serial _spare capacity head slots bindings gaps"
     ).split()
 
@@ -45,7 +45,7 @@ class Queue:
         self.once = False  # skip a listener's copy of what came last
         self.fits = False  # had it room when the message at hand was looked at?
         self.blocks = False  # a sender waits for room here
-        self.bindings_count = 0
+        self.bound: list[Binding] = []  # its bindings, in the order they were made
         self.aside = 0  # set-aside events for it (events.py)
         self.loses = False  # ... the last of which says that more were lost
         self.closed = False

@@ -145,7 +145,7 @@ class World:
         self.checked = self.posted
         self.asker.hot.release()
         self.replier.hot.release()
-        for binding in self.bus.bindings.all(self.late.hot):
+        for binding in list(self.late.hot.bound):
             self.late.unbind(binding.text)
         assert self.bus.pool.free_count() == self.bus.pool.count
 
