@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The comfortable calls beyond the simple ones: flags, sends that wait, what a wildcard matched."""
+"""The comfortable calls beyond the simple ones: flags, sends that wait, what a wildcard meant."""
 
 import unittest
 
