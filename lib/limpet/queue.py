@@ -95,12 +95,13 @@ class Queue:
         more = capacity - self.capacity
         if more <= 0:
             return
+        more += capacity // 64 * 8  # so that not each of many bindings copies the ring
         order = [(self.head + i) % self.capacity for i in range(self.capacity)]
         self.slots = [self.slots[i] for i in order] + [None] * more
         self.bindings = [self.bindings[i] for i in order] + [None] * more
         self.gaps = [self.gaps[i] for i in order] + [0] * more
         self.head = 0
-        self.capacity = capacity
+        self.capacity += more
 
     def set_watch(self, watch: "Watcher | None") -> None:
         """Have `watch.wake()` called when something comes; a Ksock with a watch is on no log."""
