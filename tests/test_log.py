@@ -80,6 +80,7 @@ class TestOneOrder(Case):
             c.announce("$.A", b"%d" % i)
             self.assertEqual(shown(hot_take(a, view)), b"%d" % i)
             self.assertEqual(data(b), [b"%d" % i])
+            self.assertIs(a.hot.log, c.bus.find_name("$.A").log)  # nobody has to leave
         self.assertEqual((bus.pool.dropped, view.missed), (0, 0))
         closed_clean(self, bus)
 

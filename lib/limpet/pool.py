@@ -117,6 +117,9 @@ class Pool:
         """Tell whether need(count) would do; drops nothing. Cost: O(slots) when short."""
         if self._has(count):
             return True
+        self.renew()  # what all have read is free without anybody leaving a log
+        if self._has(count):
+            return True
         if self.count_max > self.count:  # so many more can be made
             count -= self.count_max - self.count
             if count <= 0:
