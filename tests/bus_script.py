@@ -25,7 +25,7 @@ CALM = 40  # slots
 VERBS = (
     "announce announce burst burst request request request read read take take take reply reply "
     "reply bind bind replier unbind retry poll discard limit once report watch release time time "
-    "open open close quit spend press press thwart serial odd turn"
+    "open open close quit quit spend press press thwart serial odd turn"
 ).split()
 
 PLAIN = "announce burst burst request request read read take reply reply turn spend".split()
@@ -118,10 +118,12 @@ class Writer:
             self.do(*op)
 
     def burst(self):
-        """One sender, one name, several times."""
-        ks, name = self.ks(), self.name()
+        """One sender, one name, several times; perhaps they come from another node."""
+        ks, name, net = self.ks(), self.name(), self.pick(6) // 5 * 7
         for _ in range(1 + self.pick(8)):
-            self.do("announce", ks, name, bytes([self.pick(256)]), 0, ())
+            self.foreign += 1
+            staged = (net, self.foreign + 5, 9, 0, 0, 0, None, 0) if net else ()
+            self.do("announce", ks, name, bytes([self.pick(256)]), 0, staged)
 
     def due(self, deadline, foreign):
         """Return a deadline: own and foreign requests do not end together, in what order ever."""
@@ -182,10 +184,16 @@ class Writer:
             if not self.often(6):
                 self.do("reply_parked", ks, out.msg.net, out.msg.serial, data, flags)
                 return
-        elif self.often(3):
+        elif self.pick(2):
             return
-        else:
+        else:  # what has ended, or whatever it is
             i, ks = self.pick(64), self.ks()
+            out, pairs = self.twin.model.out, self.twin.pairs
+            late = [j for j, t in enumerate(self.twin.tickets) if t[2] and t[2] not in out]
+            late = [j for j in late if self.twin.tickets[j][0] in pairs]
+            if late and self.often(3):
+                i = self.one(late)
+                ks = self.twin.tickets[i][0]
         staged = self.staged(data)
         if staged:
             staged = staged + (self.one((None, "$.B", "$.A.B")),)
@@ -269,16 +277,17 @@ class Writer:
         """Send with ALL_OR_WAIT until it has to wait, or is refused."""
         ks, name, ask = self.ks(), self.asked(), self.pick(3)
         to = self.twin.model.find_replier(name) if self.pick(2) else 0
-        deadline = self.one((None, None, 3))
+        timed = self.pick(2)
         for _ in range(9):
+            deadline = 3 if timed and self.pick(2) else None
             if ask:
                 self.do("request", ks, name, b"w", ALL_OR_WAIT, (), self.due(deadline, False), to)
             else:
                 self.do("announce", ks, self.name(), b"w", ALL_OR_WAIT, ())
             if self.twin.result < 0:
                 break
-        if deadline:
-            self.do("time", deadline + 2)
+        if timed:
+            self.do("time", 5)
         if self.calm:
             self.do("discard", ks)
 
@@ -307,7 +316,9 @@ class Writer:
         )
 
     def spend(self):
-        self.do("spend", self.ks(), self.pick(50))
+        """Use numbers up, just so many that few are left before the wrap, if it is near."""
+        left = SERIAL_MAX - self.twin.model.serial
+        self.do("spend", self.ks(), self.pick(50) if left > 60 else max(0, left - self.pick(5)))
 
     def odd(self):
         """What users should not do, and what they may ask."""
