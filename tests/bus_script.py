@@ -293,19 +293,20 @@ class Writer:
 
     def thwart(self):
         """Let a request that waits become impossible, and see."""
-        pairs = self.twin.pairs
-        found = [k for k in sorted(pairs) if pairs[k].image.pending is not None]
-        if not found:
+        if not self.twin.model.asking():
             self.press()
+        pairs, asking = self.twin.pairs, self.twin.model.asking()
+        found = [k for k in sorted(pairs) if pairs[k].image.pending in asking]
+        if not found:
             return
         ks = self.one(found)
         name, to = pairs[ks].image.pending.msg.name, pairs[ks].image.pending.msg.to
         others = [k for k in sorted(pairs) if k != to]
         binding = self.twin.model.replier(name)
-        if self.pick(2) and others:
-            self.do("bind", self.one(others), name, 1)
-        elif binding is not None:
+        if binding is not None:
             self.do("unbind", binding.ks.id, binding.text, 1)
+        if to and others:
+            self.do("bind", self.one(others), name, 1)
         self.do(self.one(("poll", "retry")), ks)
 
     def serial(self):
