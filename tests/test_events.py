@@ -261,6 +261,20 @@ class TestFull(Case):
         self.assertEqual(bus.find_replier("$.Y"), 0)
         closed_clean(self, bus)
 
+    def test_a_slot_of_what_is_unread_in_a_log(self):
+        """The oldest message goes for an event, as for any other."""
+        bus = make_bus(slot_count=4)
+        a, b, c = [bus.ksock() for _ in range(3)]
+        for ks in (a, c):
+            ks.bind("$.A")
+        a.bind(BIND_EVENT)
+        bus.report_binds(a.hot, True)
+        for _ in range(4):
+            b.announce("$.A")
+        b.bind("$.X", True)
+        self.assertEqual(([m.missed for m in read(c)], len(read(a))), ([1, 0, 0], 4))
+        closed_clean(self, bus)
+
     def test_a_name_too_long_for_a_slot(self):
         """EMSGSIZE if anybody listens: it could never be told."""
         for size, code in ((113, 0), (114, -EMSGSIZE)):

@@ -179,6 +179,24 @@ class TestSlots(unittest.TestCase):
         self.assertEqual(data(b), [b"r0", b"r1", b"r2", b"r3"])
         closed_clean(self, bus)
 
+    def test_growing_by_fewer_than_are_needed(self):
+        """With one held and one to be made a request finds no two; an announcement finds one."""
+        for many in (2, 3):
+            bus = make_bus(slot_count=1, slot_count_max=many)
+            a, b = bus.ksock(), bus.ksock()
+            a.bind("$.A")
+            a.bind("$.R", True)
+            b.announce("$.A")
+            hot_take(a)
+            code = b.hot.request(bus.name("$.R"), b"q")
+            self.assertEqual(code if many == 2 else code > 0, -ENOLCK if many == 2 else True)
+            if many == 2:
+                self.assertEqual(bus.pool.count, 1)
+                self.assertTrue(b.hot.announce(bus.name("$.A"), b"x") > 0)
+            self.assertEqual(bus.pool.count, many)
+            self.assertEqual(texts(a), [b"x" if many == 2 else b"q"])
+            closed_clean(self, bus)
+
     def test_not_growing_for_what_is_taken_back(self):
         """What all have read is free before anything grows."""
         bus = make_bus(slot_count=3, slot_count_max=9)

@@ -8,6 +8,8 @@ from hots import Bell, held, shown, taken, texts
 from limpet import MessageView
 from limpet.send import URGENT
 
+FAR = 1 << 28
+
 
 class Case(ThreeCase):
     """a and b listen to $.A, c sends."""
@@ -83,6 +85,47 @@ class TestOneOrder(Case):
             self.assertIs(a.hot.log, c.bus.find_name("$.A").log)  # nobody has to leave
         self.assertEqual((bus.pool.dropped, view.missed), (0, 0))
         closed_clean(self, bus)
+
+    def test_slots_come_back_beside_others(self):
+        """One who is full, or on no log, does not keep the slots of those who read."""
+        for change in (lambda b: None, lambda b: b.hot.set_watch(Bell())):
+            bus = make_bus(slot_count=6, queue_size=9)
+            a, b, c = bus.ksock(), bus.ksock(2), bus.ksock()
+            a.bind("$.A")
+            b.bind("$.A")
+            change(b)
+            name = bus.name("$.A")
+            view = MessageView()
+            for i in range(30):
+                c.hot.announce(name, b"%d" % i)
+                self.assertEqual(shown(hot_take(a, view)), b"%d" % i)
+                if i > 2:
+                    self.assertIs(a.hot.log, name.log)
+            self.assertEqual((bus.pool.dropped, texts(b)), (0, self.numbers(0, 2)))
+            closed_clean(self, bus)
+
+    def test_the_short_way(self):
+        """It is open for as many as the one with least room has places; then it is looked anew."""
+        self.announce(0, 5)
+        taken(self.b)
+        log = self.name.log
+        log.renew()
+        self.assertEqual(log.limit - log.end, 11)
+        taken(self.a)
+        self.announce(0, 3)
+        log.renew()
+        self.assertEqual(log.limit - log.end, 13)
+        self.a.bind("$.R", True)
+        self.announce(0, 1)
+        self.assertEqual(log.limit - log.end, 12)
+        self.c.request("$.R")  # the fewer places there are, the earlier
+        self.assertEqual(log.limit - log.end, 11)
+        self.b.hot.set_limit(7)
+        self.assertEqual(log.limit, 0)
+        self.announce(0, 1)
+        self.assertEqual(log.limit - log.end, 2)
+        self.announce(0, 6)
+        self.assertEqual((self.a.hot.missed_total, self.b.hot.missed_total), (0, 4))
 
     def test_room(self):
         """What is unread in the log takes places like what is in the queue."""
@@ -271,9 +314,21 @@ class TestUnread(Case):
             log = bus.name("$.A").log
             a.hot.settle()
             b.hot.settle()
-            log.end = log.tail.seq = log.limit = (1 << 28) + 1
+            log.end = log.tail.seq = log.limit = FAR + 1
 
         self.lived(far)
+        self.announce(0, 3)
+        log = self.name.log
+        for end, then in ((FAR, FAR + 1), (FAR + 1, 0), (2 * FAR, 0)):
+            texts(self.a), texts(self.b)
+            self.announce(0, 3)
+            texts(self.a), texts(self.b)
+            self.in_log(self.a, self.b)
+            moved = end - log.end
+            log.end = log.limit = end
+            log.tail.seq += moved
+            self.announce(0, 1)
+            self.assertEqual(log.end, then)
 
 
 class TestTheirBindings(Case):
