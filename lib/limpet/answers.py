@@ -26,6 +26,7 @@ _SYNTHETIC = const(4)
 _OVERDUE = const(4)
 _FAILED = const(9)
 _EXPIRED = const(11)
+_MANY = const(64)  # deadlines; a board has fewer
 
 
 class Answers:
@@ -135,6 +136,8 @@ class Answers:
         self.now_ms = now_ms
         if self._idle:
             return MS_MAX
+        if self.timed_count > _MANY and ticks_diff(self._due, now_ms) <= 0:
+            self._end_many()
         while ticks_diff(self._due, now_ms) <= 0:
             answer = self._first()
             if answer is None:
@@ -144,6 +147,18 @@ class Answers:
             if ticks_diff(self._due, now_ms) <= 0:
                 self._expire(answer)
         return ticks_diff(self._due, now_ms)
+
+    def _end_many(self) -> None:
+        # As the loop in poll(), without looking through all slots for each: this allocates.
+        due = []
+        for slot in self._pool.slots:
+            if slot.deadline >= 0 and ticks_diff(slot.deadline, self.now_ms) <= 0:
+                due.append(slot)
+        due.sort(key=lambda slot: (slot.reply_serial - self._pool.serial - 1) & 0x3FFFFFFF)
+        due.sort(key=lambda slot: ticks_diff(slot.deadline, self.now_ms))
+        for slot in due:
+            if slot.deadline >= 0:
+                self._expire(slot)
 
     def _first(self) -> "Slot | None":  # hot:
         # Whose deadline is the first; of several the one that was asked first.
@@ -181,7 +196,9 @@ class Answers:
         queue = answer.holder
         request = answer.pair
         assert queue is not None and request is not None
-        queue.drop(queue.find_request(request))
+        index = queue.find_request(request)
+        assert index >= 0
+        queue.drop(index)
         queue.freed()
 
     def end_unread(self, queue: "Hot", binding: "Binding | None", code: int) -> None:

@@ -110,6 +110,7 @@ class Core:
         hot.discard()
         hot.closed = True
         hot.gate = SHUT
+        hot.limit = 0  # what waits for room may be tried again meanwhile: not into this queue
         self.answers.forget_asker(hot)
         hot.detach()
         self.answers.end_unread(hot, None, GONE_AWAY)
@@ -127,9 +128,12 @@ class Core:
 
     def forget(self, binding: Binding) -> None:
         """Remove a binding of a Ksock or link that is gone."""
+        self._tell_surely(binding)
+        self.bindings.remove(binding)
+
+    def _tell_surely(self, binding: Binding) -> None:
         if binding.replier and self.pool.events is not None:
             self.pool.events.tell(False, binding, False)
-        self.bindings.remove(binding)
 
     def _empty(self, hot: Hot) -> None:
         while hot.count:
@@ -170,9 +174,12 @@ class Core:
         binding = self.bindings.find(hot, text, replier)
         if binding is None:
             return -_EINVAL
-        code = self._tell(False, binding)
-        if code:
-            return code
+        if binding.proxy:  # the far side has unbound, that can't be refused
+            self._tell_surely(binding)
+        else:
+            code = self._tell(False, binding)
+            if code:
+                return code
         hot.settle()
         self.answers.end_unread(hot, binding, status)
         self.bindings.remove(binding)
@@ -235,4 +242,6 @@ class Core:
         """
         if self.pool.events is not None:
             self.pool.events.poll()
+        if self.pool.roomy:
+            self.pool.wake_senders()
         return self.answers.poll(now_ms)

@@ -165,6 +165,7 @@ class Events:
 
 class _Nowhere:
     # Stands for the binding of events told again: no unbind removes them.
+    text = ""
     replier = False
     handler = None
     proxy = False

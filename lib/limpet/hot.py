@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The hot layer of a Ksock: announce, request, take and reply without allocating.
 
-Rules: results are small ints, >= 0 fine, < 0 a negative errno; data that is no buffer raises
-TypeError, nothing else is raised. On an error nothing has happened but that an id may be used up.
-Names are Name objects of the same bus. Data is copied in before a call returns. These calls belong
-to the thread or task that runs the bus. What is plain and finds its room takes a short way that
-is written out in one piece; all else goes to the careful functions in send.py, which check
+Rules: results are small ints, >= 0 fine, < 0 a negative errno; data that is no buffer of bytes
+raises TypeError or ValueError, nothing else is raised. On an error nothing has happened but that
+an id may be used up. Names are Name objects of the same bus. Data is copied in before a call
+returns. These calls belong to the thread or task that runs the bus. What is plain and finds its
+room takes a short way that is written out in one piece; all else goes to the careful functions in send.py, which check
 everything in KBUS's order. Both ways have the same result. No function here needs more than eleven
 words for its locals and stack: with more, MicroPython makes a frame on the heap for every call.
 """
@@ -224,10 +224,11 @@ class Hot(Sender):
         view.missed = self.missed_next
         self.missed_next = 0
         self.viewing = True
-        self.freed()
         if not self.blocks and not self.aside and not view.missed:
             self.quick = view
             view.reader = self
+        else:
+            self.freed()
         return slot.size
 
     def release(self) -> None:  # hot:

@@ -270,6 +270,6 @@ class Inbox:
         """Bind what found no room when the far side told it, as far as there is room now."""
         while self.waiting and self._bindings.has_room():
             text, replier = self.waiting[0]
-            if self._limpet.bind(text, replier):
+            if self._limpet.bind(text, replier) in _LATER:
                 return
             self.waiting.pop(0)

@@ -21,7 +21,7 @@ from .port import const
 from .slots import STATUS
 from .ticks import check_ms
 from .view import MessageView
-from .watch import unwatch, watch
+from .watch import open_gate, unwatch, watch
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Ksock:
         self._answers = bus.answers
         self._runner = bus.runner
         self._view = MessageView()  # nobody else uses it, so between calls it shows nothing
-        self._gate: Gate | None = None  # what fileno() has made
+        self.gate: Gate | None = None  # what fileno() has made (open_gate)
 
     # Binding
 
@@ -273,8 +273,8 @@ class Ksock:
             message = Message(slot, hot, self._view if slot.flags else None)
             return message
         finally:
-            if self._gate is not None:
-                self._gate.update()
+            if self.gate is not None:
+                self.gate.update()
             lock.release()
 
     def _next(self) -> "Message | None":
@@ -283,7 +283,10 @@ class Ksock:
             if hot.take(self._view) < 0:
                 return None
             message = Message(self._view.slot, hot, self._view)
-            hot.viewing = False  # so that next() may take the short way
+            if hot.viewed is None:
+                hot.viewing = False  # so that next() may take the short way
+            else:
+                hot.release()
             return message
         index = self.find_next()
         if index < 0:
@@ -307,8 +310,8 @@ class Ksock:
             slot.refs -= 1
         else:
             hot.pool.put(slot)
-        if self._gate is not None:
-            self._gate.update()
+        if self.gate is not None:
+            self.gate.update()
         return message
 
     def find_next(self) -> int:
@@ -340,22 +343,12 @@ class Ksock:
         waits, which is tried again as soon as there is room. A program that sleeps in select pumps
         nothing: links and handlers need bus.start() then. It is closed with the Ksock.
         """
-        return self.gate(lambda: self.find_next() >= 0, self.hot.poll_pending).fileno()
-
-    def gate(self, readable: "Callable[[], bool]", writable: "Callable[[], bool]") -> "Gate":
-        """Return what fileno() is of; these functions are asked only if there was none."""
-        with self._lock:
-            if self.hot.closed:
-                raise Closed("this Ksock is closed")
-            if self._gate is None:
-                self._gate = self.bus.waiter.gate(readable, writable)
-                watch(self.hot, self._gate)
-            return self._gate
+        return open_gate(self, lambda: self.find_next() >= 0, True).fileno()
 
     def show(self) -> None:
         """See that fileno() shows how things are after a call here; the bus is locked."""
-        if self._gate is not None:
-            self._gate.update()
+        if self.gate is not None:
+            self.gate.update()
 
     def wait_writable(self, timeout_ms: "int | None" = None) -> bool:
         """Wait until no ALL_OR_WAIT send waits for room; it is tried again when there is some.
@@ -385,8 +378,8 @@ class Ksock:
         """Close: what it was to answer ends in statuses, its own requests are forgotten."""
         with self._lock:
             if not self.hot.closed:
-                if self._gate is not None:
-                    self._gate.close()
+                if self.gate is not None:
+                    self.gate.close()
                 self.bus.shut(self.hot)
                 if self.hot.watch is not None:
                     self.hot.watch.wake()  # who waits here waits in vain

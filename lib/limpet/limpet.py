@@ -114,6 +114,8 @@ class Limpet:
     def disconnected(self) -> None:
         """The session ended: every request that depended on it ends, the proxies go."""
         queue = self.hot
+        limit = queue.limit
+        queue.limit = 0  # what waits for room may be tried again meanwhile: not into this queue
         answers = self.bus.answers
         answers.end_unread(queue, None, LINK_DOWN)
         answers.end_read(queue, LINK_LOST)
@@ -125,6 +127,8 @@ class Limpet:
             queue.drop(0)  # and its gap moves on, to missed_next in the end
         self.stats.count("dropped", queue.missed_next)
         queue.missed_next = 0
+        queue.limit = limit
+        queue.freed()
         self.generation = (self.generation + 1) & GENERATION_MASK
         self.outbox.reset()
         self.inbox.reset()

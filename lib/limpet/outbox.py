@@ -311,12 +311,15 @@ class Outbox:
     def _compare(self) -> None:
         # What is bound here now, against what the far side knows.
         wanted: list[tuple[int, str]] = []
+        known = set()
         for b in self._bindings.all():
             entry = (record.REPLY if b.replier else record.LISTEN, b.text)
-            if b.proxy or entry in wanted:
+            if b.proxy or entry in known:
                 continue
             if is_wildcard(b.text) or self._limpet.permits(b.text):
+                known.add(entry)
                 wanted.append(entry)
-        self._changes = [(op + 1, text) for op, text in self._told if (op, text) not in wanted]
-        self._changes += [entry for entry in wanted if entry not in self._told]
+        told = set(self._told)
+        self._changes = [(op + 1, text) for op, text in self._told if (op, text) not in known]
+        self._changes += [entry for entry in wanted if entry not in told]
         self._version = self._bindings.version

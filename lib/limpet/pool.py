@@ -35,6 +35,7 @@ class Pool:
         self.logs: Log | None = None  # chain of the logs that have slots
         self.dropped = 0  # messages dropped to make room
         self.watch: Waiter | None = None  # to be woken when a queue that blocks gets room
+        self.roomy = False  # one got some in the middle of something: wake_senders() at the poll
         self.no_log = Log(self, ())  # of names without listeners and of Ksocks on no log
         self.pushed = Log(self, ())  # of names that some Ksock listens to more than once
         self.no_log.limit = self.pushed.limit = -1
@@ -160,7 +161,16 @@ class Pool:
         return slot
 
     def wake_senders(self) -> None:  # hot:
-        """Wake the Ksocks whose send waits for room."""
+        """Have sends that wait for room tried again. Only where nothing else is half done."""
+        self.roomy = False
+        for hot in self.hots:
+            if hot.eager and hot.pending is not None and hot.poll_pending():
+                if hot.watch is not None:
+                    hot.watch.wake()
+        self.tell_senders()
+
+    def tell_senders(self) -> None:  # hot:
+        """Wake who may have a pending send tried again."""
         for hot in self.hots:
             if hot.pending is not None and hot.watch is not None:
                 hot.watch.wake()

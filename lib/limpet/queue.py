@@ -29,7 +29,7 @@ class Queue:
     """What comes to a Ksock, bounded by `limit`; the base of Hot."""
 
     __slots__ = (
-        "pool id limit count reserved missed_next missed_total once fits blocks "
+        "pool id limit count reserved missed_next missed_total once eager fits blocks "
         "bound aside loses closed watch cursor log log_last viewing quick viewed "
         "in_net in_serial _spare capacity head slots bindings gaps"
     ).split()
@@ -43,6 +43,7 @@ class Queue:
         self.missed_next = 0  # copies lost behind the ring, before the log
         self.missed_total = 0
         self.once = False  # skip a listener's copy of what came last
+        self.eager = False  # its pending send is tried again as soon as there is room: fileno()
         self.fits = False  # had it room when the message at hand was looked at?
         self.blocks = False  # a sender waits for room here
         self.bound: list[Binding] = []  # its bindings, in the order they were made
@@ -118,10 +119,7 @@ class Queue:
         """Note that there may be room again: for events set aside, and for senders that wait."""
         if self.aside and self.pool.events is not None:
             self.pool.events.deliver(self)  # type: ignore[arg-type]
-        self.unblock()
 
-    def unblock(self) -> None:  # hot:
-        """Wake the senders that wait for room here, if there is some."""
         if self.blocks and self.room() > 0:
             self.blocks = False
             self.pool.wake_senders()
@@ -366,4 +364,7 @@ class Queue:
                 self.drop(i)
             else:
                 i += 1
-        self.unblock()
+        if self.blocks and self.room() > 0:
+            self.blocks = False
+            self.pool.roomy = True  # a send is at work: others are not tried now
+            self.pool.tell_senders()

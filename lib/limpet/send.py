@@ -196,8 +196,9 @@ class Sender(Queue):
             return self.refuse(-_ECONNREFUSED)
         answer = request.answer
         assert answer is not None
-        request.answer = None
-        return self._answer(answer)
+        code = self._answer(answer)
+        request.answer = None  # only now: data that can't be copied raises
+        return code
 
     def _answer(self, answer: "Slot") -> int:  # hot:
         self.flags &= ~_ALL

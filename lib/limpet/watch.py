@@ -6,12 +6,16 @@ watched is on no log, which costs its senders more, so whoever watches leaves wh
 over. These functions are called with the bus locked.
 """
 
+from .errors import Closed
 from .port import const
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
+    from .ksock import Ksock
+    from .port.gate import Gate
     from .queue import Queue
 
     class Watcher(Protocol):
@@ -56,3 +60,23 @@ def _without(watcher: "Watcher | None", one: "Watcher") -> "Watcher | None":
     if rest is watcher.first:
         return watcher
     return watcher.second if rest is None else Both(rest, watcher.second)
+
+
+def open_gate(ks: "Ksock", readable: "Callable[[], bool]", writes: bool) -> "Gate":
+    """Return what a Ksock's fileno() is of, up to date; made at the first call (hosts only).
+
+    readable: tells whether there is something to read, by the count of whoever reads. From now on
+    its sends that wait are tried again as soon as there is room.
+    """
+    hot = ks.hot
+    with ks.bus.waiter.lock:
+        if hot.closed:
+            raise Closed("this Ksock is closed")
+        if ks.gate is None:
+            writable = (lambda: hot.pending is None) if writes else (lambda: False)
+            ks.gate = ks.bus.waiter.gate(readable, writable)
+            hot.eager = True
+            watch(hot, ks.gate)
+        hot.poll_pending()
+        ks.gate.update()
+        return ks.gate

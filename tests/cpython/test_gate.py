@@ -219,13 +219,13 @@ def test_beside_those_who_wait_otherwise(case):
     got = []
     thread = threading.Thread(target=lambda: got.append(case.a.wait_for_msg(LIMIT_S * 1000)))
     thread.start()
-    while case.a.hot.watch is case.a._gate:
+    while case.a.hot.watch is case.a.gate:
         assert thread.is_alive()
     case.b.announce("$.A", b"x")
     thread.join(LIMIT_S)
     assert got[0].data == b"x"
     assert seen(case.a) == select.POLLOUT
-    assert case.a.hot.watch is case.a._gate
+    assert case.a.hot.watch is case.a.gate
 
     async def main():
         ks = case.bus.async_ksock()

@@ -11,6 +11,7 @@ from ..names import check
 from ..port import KBUS, const
 from ..ticks import MS_MAX
 from ..view import MessageView
+from ..watch import open_gate
 from .device import find, make_next
 from .ids import MessageId
 from .message import Message
@@ -305,9 +306,7 @@ class Ksock:
         """
         with self._lock:
             hot = self._open()
-            # Asked whenever something changes, so these raise nothing.
-            writable = (lambda: hot.poll_pending()) if self._writes else (lambda: False)
-            return self._ks.gate(lambda: hot.unread() > 0, writable).fileno()
+            return open_gate(self._ks, lambda: hot.unread() > 0, self._writes).fileno()
 
     def can_read(self) -> bool:
         """Tell whether there is a message; tries again first what waits to be sent."""

@@ -42,7 +42,6 @@ class Gate:
         """Ask how things stand, and show that."""
         if not self._open:
             return
-        # First this, which may send what waited and so bring something to be read.
         writable = self._ask_writable()
         if writable is not self._writable:
             self._writable = writable

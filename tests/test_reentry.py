@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Sends that are tried again as soon as there is room, as a Ksock with fileno() has it (`eager`).
+
+Whatever is being closed or emptied takes nothing more, every request ends once, and all listeners
+see one order.
+"""
+
+import unittest
+
+from buses import ThreeCase, closed_clean, data, hot_take, make_bus, read
+from helpers_bus import Pair, Reader
+from limpet import ALL_OR_WAIT, URGENT, MessageView, Pending
+from limpet.errors import EAGAIN
+
+
+class TestClosing(ThreeCase):
+    SIZES = {"queue_size": 4}
+
+    def test_the_replier_closes(self):
+        """A request that waits for a Ksock which closes ends in Disappeared, in time or not."""
+        for deadline_ms in (None, 50):
+            late = self.bus.ksock(1)
+            late.bind("$.Q", True)
+            late.bind("$.R", True)
+            self.a.bind("$.KBUS.ReplierBindEvent")
+            self.bus.report_binds(self.a.hot, True)
+            read(self.a)
+            self.b.request("$.Q")
+            with self.assertRaises(Pending):
+                self.a.request("$.Q", b"", deadline_ms, 0, ALL_OR_WAIT)
+            self.a.waits = False
+            self.a.hot.eager = True
+            late.close()
+            self.assertIsNone(self.a.hot.pending)
+            ends = [m.name for m in read(self.a) if m.kind == "status"]
+            self.assertEqual(ends, ["$.KBUS.Replier.Disappeared"])
+            self.assertEqual([m.name for m in read(self.b)], ["$.KBUS.Replier.GoneAway"])
+            self.assertEqual(self.a.hot.reserved, 0)
+            self.bus.report_binds(self.a.hot, False)
+            self.a.unbind("$.KBUS.ReplierBindEvent")
+
+    def test_the_link_ends(self):
+        """The same with a replier behind a link that ends: the request went nowhere."""
+        pair = Pair(a={"queue_size": 1})
+        far = Reader(pair.buses[1], replier=["$.Far"])
+        pair.connect()
+        bus = pair.buses[0]
+        asker = bus.ksock(4)
+        pair.hold(0)
+        sent = 0
+        while asker.hot.request(bus.name("$.Far"), b"", -1, ALL_OR_WAIT) != -EAGAIN:
+            sent += 1
+        self.assertTrue(sent > 0)
+        asker.hot.eager = True
+        pair.cut()
+        pair.run(3000)
+        self.assertIsNone(asker.hot.pending)
+        ends = [m.name for m in read(asker)]
+        self.assertEqual(len(ends), sent + 1)
+        self.assertEqual(ends[-1], "$.KBUS.Replier.Disappeared")
+        self.assertEqual((asker.hot.reserved, far.read()), (0, []))
+        pair.close()
+
+
+class TestOrder(ThreeCase):
+    SIZES = {"queue_size": 3}
+
+    def full(self, flags):
+        """Let `c` wait for room with b"U"; a's queue is full, by its log, of 1, 2, 3."""
+        self.a.bind("$.A")
+        self.c.hot.eager = True
+        for i in (b"1", b"2", b"3"):
+            self.c.announce("$.A", i)
+        self.assertRaises(Pending, self.c.announce, "$.A", b"U", flags)
+
+    def test_urgent_in_a_take(self):
+        """What goes while a message is taken has its place among those that are unread."""
+        for comfortable in (True, False):
+            self.full(URGENT | ALL_OR_WAIT)
+            if comfortable:
+                found = data(self.a)
+            else:
+                view = MessageView()
+                found = []
+                while self.a.hot.take(view) >= 0:
+                    found.append(bytes(view.data[: view.size]))
+            self.assertEqual(found, [b"1", b"U", b"2", b"3"])
+            self.a.unbind("$.A")
+
+    def test_behind_those_that_wait(self):
+        self.full(ALL_OR_WAIT)
+        self.assertEqual(self.a.next().data, b"1")
+        self.b.announce("$.A", b"4")  # finds no room any more
+        self.assertEqual(data(self.a), [b"2", b"3", b"U"])
+
+    def test_in_the_middle_of_a_send(self):
+        """Room that is made by dropping is used at the next poll, not while another sends."""
+        bus = make_bus(slot_count=4, queue_size=2)
+        hears, sends, other = bus.ksock(), bus.ksock(), bus.ksock()
+        dead = bus.ksock(8)
+        hears.bind("$.A")
+        dead.bind("$.*")
+        sends.hot.eager = True
+        sends.announce("$.A", b"1")
+        sends.announce("$.A", b"2")
+        self.assertRaises(Pending, sends.announce, "$.A", b"3", ALL_OR_WAIT)
+        other.announce("$.B", b"4")  # the last slot
+        other.announce("$.B", b"5")  # b"1" goes, so there is room at `hears`
+        bus.poll(1)
+        self.assertIsNone(sends.hot.pending)
+        self.assertEqual(data(hears), [b"2", b"3"])
+        self.assertEqual(data(dead)[-2:], [b"5", b"3"])
+        closed_clean(self, bus)
+
+
+class TestDataThatIsNone(ThreeCase):
+    def test_a_reply_can_be_tried_again(self):
+        """Data that is no buffer raises, and the request is still to be answered."""
+        self.a.bind("$.Q", True)
+        for listens in (False, True):  # by the short way, and by the careful one
+            if listens:
+                self.b.bind("$.Q")
+            self.c.request("$.Q")
+            view = hot_take(self.a)
+            self.assertRaises(TypeError, self.a.hot.reply, view, [1, 2])
+            self.assertTrue(self.a.hot.reply(view, b"yes") > 0)
+            self.assertEqual([m.data for m in read(self.c)], [b"yes"])
+
+
+class TestReplay(ThreeCase):
+    def test_captured(self):
+        """An event told again was brought by no binding, so no wildcard stands for anything."""
+        self.b.bind("$.Q", True)
+        self.bus.report_binds(self.a.hot, True)
+        self.assertEqual([m.captured for m in read(self.a)], [""])
+
+
+if __name__ == "__main__":
+    unittest.main()
