@@ -5,9 +5,10 @@ Rules: results are small ints, >= 0 fine, < 0 a negative errno; data that is no 
 raises TypeError or ValueError, nothing else is raised. On an error nothing has happened but that
 an id may be used up. Names are Name objects of the same bus. Data is copied in before a call
 returns. These calls belong to the thread or task that runs the bus. What is plain and finds its
-room takes a short way that is written out in one piece; all else goes to the careful functions in send.py, which check
-everything in KBUS's order. Both ways have the same result. No function here needs more than eleven
-words for its locals and stack: with more, MicroPython makes a frame on the heap for every call.
+room takes a short way that is written out in one piece; all else goes to the careful functions in
+send.py, which check everything in KBUS's order. Both ways have the same result. No function here
+needs more than eleven words for its locals and stack: with more, MicroPython makes a frame on the
+heap for every call.
 """
 
 from .port import const, store
