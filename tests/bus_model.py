@@ -250,7 +250,11 @@ class Model(Binds):
         if not mine:
             return -EINVAL
         binding = mine[-1]
-        error = self.tell(False, ks, text) if replier and self.reporting else 0
+        error = 0
+        if replier and self.reporting and binding.proxy:
+            self.tell_surely(ks, text)  # the far side has unbound, that can't be refused
+        elif replier and self.reporting:
+            error = self.tell(False, ks, text)
         if error:
             return error
         for e in [e for e in ks.queue if e.binding is binding]:
@@ -267,6 +271,7 @@ class Model(Binds):
         """Close a Ksock."""
         if ks.closed:
             return
+        ks.closed = True
         ks.view = ks.pending = None
         for out in self.out:
             if out.asker is ks:
@@ -277,12 +282,11 @@ class Model(Binds):
             self.end(self.out_of(e.msg), "Replier.GoneAway")
         for b in [b for b in reversed(self.bindings) if b.ks is ks]:
             if b.replier and self.reporting:
-                self.tell_closing(ks, b.text)
+                self.tell_surely(ks, b.text)
             self.bindings.remove(b)
         self.aside = [a for a in self.aside if a.ks is not ks]
         for out in self.owed(ks):
             self.end(out, "Replier.Ignored")
-        ks.closed = True
         self.kss.remove(ks)
 
     def poll(self, now: int) -> None:

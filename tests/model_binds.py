@@ -140,13 +140,13 @@ class Binds(Store):
         self.copies(msg, listeners, [not self.full(b.ks) for b in listeners])
         return 0
 
-    def tell_closing(self, binder: Ks, text: str) -> None:
-        """Tell all others who listen, now or later, that a Ksock that closes is no replier."""
+    def tell_surely(self, binder: Ks, text: str) -> None:
+        """Tell all who listen, now or later, that a Ksock is no replier any more."""
         msg = self.event(False, binder, text)
         full: list[Ks] = []
         seen: list[Ks] = []
         for b in self.listeners(EVENT):
-            if b.ks is binder or (b.ks.once and b.ks in seen):
+            if b.ks.closed or (b.ks.once and b.ks in seen):
                 continue
             seen.append(b.ks)
             if self.is_large(text):
