@@ -3,9 +3,9 @@
 
 import unittest
 
-from buses import Clock, ThreeCase, data, parked, read
+from buses import Clock, ThreeCase, closed_clean, data, make_bus, parked, read
 from hots import held
-from limpet import NoReplier, Pending
+from limpet import NoReplier, Pending, TableFull
 from limpet.errors import EADDRNOTAVAIL, EAGAIN, EINVAL, ENOLCK, EPIPE
 from limpet.send import ALL_OR_WAIT, STAGED
 
@@ -106,6 +106,65 @@ class TestRequests(Case):
         self.assertTrue(hot.poll_pending())
         got = read(self.c)
         self.assertEqual([(m.name, m.in_reply_to) for m in got], [(DISAPPEARED, 70)])
+
+    def test_a_link_was_there_before(self):
+        """The same when the link has been a replier all the time."""
+        hot = self.c.hot
+        self.bus.bind(self.b.hot, "$.A", True, True)
+        hot.net, hot.serial, hot.sender = 9, 70, 4
+        code = hot.request(self.name, b"w", -1, ALL_OR_WAIT | STAGED)
+        self.assertEqual(code, -EAGAIN)
+        hot.unstage()
+        self.assertFalse(hot.poll_pending())
+        self.a.unbind("$.A", True)
+        self.assertTrue(hot.poll_pending())
+        got = [(m.name, m.in_reply_to) for m in read(self.c)]
+        self.assertEqual(got, [(DISAPPEARED, 70)])
+        self.assertEqual(self.bus.find_replier("$.A"), self.b.id)
+        self.assertEqual([m.name for m in read(self.b)], [UNBOUND])
+
+    def test_dropping_may_make_the_room(self):
+        """Slots for the request are taken from copies in the replier's queue: there is room."""
+        bus = make_bus(slot_count=3)
+        a, b = bus.ksock(2), bus.ksock()
+        a.bind("$.A", True)
+        a.bind("$.B")
+        for _ in range(2):
+            b.announce("$.B")
+        self.assertTrue(b.hot.request(bus.name("$.A"), b"w", -1, ALL_OR_WAIT) > 0)
+        self.assertEqual([(m.missed, m.name) for m in read(a)], [(1, "$.B"), (0, "$.A")])
+        closed_clean(self, bus)
+
+    def test_one_place_for_the_answer(self):
+        """Is enough at retry; an announcement needs none."""
+        self.ask()
+        self.c.bind("$.Fill")
+        for _ in range(2):
+            self.b.announce("$.Fill")
+        self.assertEqual(self.c.hot.room(), 1)
+        self.a.next()
+        self.assertTrue(self.c.hot.retry() > 0)
+        self.assertEqual(self.c.hot.room(), 0)
+        self.a.bind("$.B")
+        self.assertEqual(self.c.hot.announce(self.bus.name("$.B"), b"w", -1, ALL_OR_WAIT), -EAGAIN)
+        self.assertEqual(self.c.hot.retry(), -EAGAIN)
+        self.a.next()
+        self.assertTrue(self.c.hot.retry() > 0)
+
+    def test_its_name_stays_known(self):
+        """Whatever a full table has to forget: its routes have to be right when it goes."""
+        bus = make_bus(name_count=1, queue_size=1)
+        a, b, c = [bus.ksock() for _ in range(3)]
+        a.bind("$.A")
+        b.announce("$.A")
+        self.assertRaises(Pending, b.announce, "$.A", b"w", ALL_OR_WAIT)
+        self.assertRaises(TableFull, c.announce, "$.B")
+        c.bind("$.A")
+        a.next()
+        self.assertTrue(b.wait_writable(0))
+        self.assertEqual((data(a), data(c)), ([b"w"], [b"w"]))
+        c.announce("$.B")
+        closed_clean(self, bus)
 
     def test_discard(self):
         self.ask(deadline_ms=50)

@@ -59,6 +59,19 @@ class TestWoken(unittest.TestCase):
             self.full.hot.release()
             self.assertEqual(data(self.full), [b"", b"w"])
 
+    def test_once(self):
+        """When nobody waits any more nobody is woken."""
+        self.fill()
+        self.wait()
+        hot_take(self.full)
+        self.woken()
+        self.bell.rung(), self.whole.rung()
+        for _ in range(3):
+            read(self.full)
+            self.fill()
+            hot_take(self.full)
+        self.assertEqual((self.bell.rung(), self.whole.rung()), (False, False))
+
     def test_reading_comfortably(self):
         for text in ("$.A", "$.R"):
             self.fill()

@@ -5,7 +5,8 @@ import unittest
 
 from buses import ThreeCase, closed_clean, hot_take, make_bus, read
 from hots import Bell, held
-from limpet.errors import EAGAIN
+from limpet import MessageView
+from limpet.errors import EAGAIN, EBUSY
 from limpet.events import BIND_EVENT, EVENTS_LOST
 from limpet.send import ALL_OR_WAIT
 from test_events import event
@@ -159,6 +160,47 @@ class TestSetAside(Case):
             self.assertEqual(told(a), ["$.C"])
             closed_clean(self, bus)
 
+    def test_no_slot_for_take(self):
+        """The same with the hot layer: what finds a slot is taken at once."""
+        bus = make_bus(slot_count=2)
+        a, b, c = [bus.ksock() for _ in range(3)]
+        a.bind(BIND_EVENT)
+        bus.report_binds(a.hot, True)
+        b.bind("$.B", True)
+        c.bind("$.C", True)
+        read(a)
+        a.request("$.B")
+        c.close()
+        view = MessageView()
+        self.assertEqual(a.hot.take(view), -EAGAIN)
+        self.assertEqual(bus.report_binds(a.hot, True), -EBUSY)  # these do not overtake it
+        hot_take(b)
+        b.hot.release()
+        self.assertTrue(a.hot.take(view) > 0)
+        self.assertEqual(event(bytes(view.data[: view.size])), (0, c.id, "$.C"))
+        closed_clean(self, bus)
+
+    def test_slots_of_the_one_that_closes(self):
+        """Are free before its events are told."""
+        bus = make_bus(slot_count=3)
+        a, b, c = [bus.ksock() for _ in range(3)]
+        a.bind(BIND_EVENT)
+        bus.report_binds(a.hot, True)
+        b.bind("$.B", True)
+        c.bind("$.C", True)
+        c.bind("$.D")
+        read(a)
+        a.hot.release()
+        for _ in range(2):
+            b.request("$.C")
+            c.reply(c.next())
+        b.announce("$.D")
+        hot_take(c)
+        self.assertEqual(held(bus), 3)
+        b.close()
+        self.assertEqual((a.hot.count, a.hot.aside), (1, 0))
+        closed_clean(self, bus)
+
     def test_a_name_too_long_for_a_slot(self):
         """Is missed, though there is room."""
         bus = make_bus(slot_size=20)
@@ -265,6 +307,10 @@ class TestLost(Case):
         for _ in range(2):
             self.come_and_go()
         self.assertEqual((told(self.a), told(other)), (["$.D", "$.D"],) * 2)
+        for _ in range(9):  # and may be lost again
+            self.come_and_go()
+        expected = ["$.D"] * 3 + [EVENTS_LOST]
+        self.assertEqual((told(self.a), told(other)), (expected, expected))
 
     def test_who_loses_nothing_is_not_told(self):
         """A listener with room gets all of them meanwhile."""

@@ -120,12 +120,29 @@ class TestOneOrder(Case):
         self.assertEqual(log.limit - log.end, 12)
         self.c.request("$.R")  # the fewer places there are, the earlier
         self.assertEqual(log.limit - log.end, 11)
+        self.c.bind("$.S", True)
+        for flags in (0, URGENT):  # so do those that are kept for answers
+            self.a.hot.request(self.bus.name("$.S"), b"", -1, flags)
+        self.assertEqual((log.limit - log.end, self.a.hot.room()), (9, 9))
+        self.c.hot.announce(self.bus.name("$.T"), b"", -1, URGENT)
+        self.a.bind("$.T")
+        self.announce(0, 1)
+        self.c.hot.announce(self.bus.name("$.T"), b"", -1, URGENT)
+        self.assertEqual((log.limit - log.end, self.a.hot.room()), (7, 7))
         self.b.hot.set_limit(7)
         self.assertEqual(log.limit, 0)
         self.announce(0, 1)
-        self.assertEqual(log.limit - log.end, 2)
+        self.assertEqual(log.limit - log.end, 1)
         self.announce(0, 6)
-        self.assertEqual((self.a.hot.missed_total, self.b.hot.missed_total), (0, 4))
+        self.assertEqual((self.a.hot.missed_total, self.b.hot.missed_total), (0, 5))
+
+    def test_a_smaller_limit_on_a_log_that_is_empty(self):
+        """Nothing of the first message slips through."""
+        self.a.bind("$.R", True)
+        self.c.request("$.R", b"q")
+        self.a.hot.set_limit(1)
+        self.announce(0, 1)
+        self.assertEqual((texts(self.a), data(self.b)), ([b"q"], [b"0"]))
 
     def test_room(self):
         """What is unread in the log takes places like what is in the queue."""
