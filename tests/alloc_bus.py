@@ -193,7 +193,8 @@ class Scene:
         self.ok(self.asker.announce(self.a, DATA, 8))
         self.ok(self.asker.announce(self.a, DATA, 9))
         self.listener.settle()
-        self.ok(self.listener.take_at(1, self.view))
+        self.listener.bring(1)
+        self.ok(self.listener.take(self.view))
         assert self.view.size == 9
         self.listener.release()
         self.drain(self.listener)

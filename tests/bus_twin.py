@@ -326,7 +326,9 @@ class Twin:
         count = pair.real.count  # what is only in a log is out of its reach
         index = index % count if index and count else 0
         view = pair.view if how == 0 else MessageView()
-        size = pair.real.take_at(index, view) if index else pair.real.take(view)
+        if index:
+            pair.real.bring(index)
+        size = pair.real.take(view)
         taken = self.model.take(pair.image, index)
         pair.seen = None
         if isinstance(taken, int) or size < 0:

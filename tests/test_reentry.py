@@ -113,6 +113,75 @@ class TestOrder(ThreeCase):
         closed_clean(self, bus)
 
 
+class Recorder:
+    """A watch that notes whether the send is still pending when it is told."""
+
+    def __init__(self, hot):
+        self.hot = hot
+        self.told = []
+
+    def wake(self):
+        self.told.append(self.hot.pending is not None)
+
+
+class TestTold(ThreeCase):
+    SIZES = {"queue_size": 1}
+
+    def test_when_all_is_done(self):
+        """When a waiting request ends, its Ksock may send again by the time it is told."""
+        self.b.bind("$.Q", True)
+        self.c.request("$.Q")
+        self.bus.poll(0)
+        hot = self.a.hot
+        name = self.bus.name("$.Q")
+        hot.set_watch(Recorder(hot))
+        self.assertTrue(hot.request(name, b"", -1, ALL_OR_WAIT, 10) == -EAGAIN)
+        self.bus.poll(10)
+        self.assertEqual(hot.watch.told[-1], False)
+        self.assertEqual([m.name for m in read(self.a)], ["$.KBUS.Replier.Overdue"])
+        self.assertTrue(hot.request(name, b"", -1, ALL_OR_WAIT) == -EAGAIN)
+        self.b.unbind("$.Q", True)
+        self.assertTrue(hot.poll_pending())
+        self.assertEqual(hot.watch.told[-1], False)
+        self.assertEqual([m.name for m in read(self.a)], ["$.KBUS.Replier.Disappeared"])
+        hot.set_watch(None)
+
+    def test_room_by_a_drop_is_not_forgotten(self):
+        """Without a poll, the next read of the listener lets the sender go."""
+        bus = make_bus(slot_count=4, queue_size=2)
+        hears, sends, other = bus.ksock(), bus.ksock(), bus.ksock()
+        dead = bus.ksock(8)
+        hears.bind("$.A")
+        dead.bind("$.*")
+        sends.hot.eager = True
+        sends.announce("$.A", b"1")
+        sends.announce("$.A", b"2")
+        self.assertRaises(Pending, sends.announce, "$.A", b"3", ALL_OR_WAIT)
+        other.announce("$.B", b"4")
+        other.announce("$.B", b"5")
+        self.assertEqual(data(hears), [b"2", b"3"])
+        closed_clean(self, bus)
+
+
+class TestLimits(ThreeCase):
+    def test_more_than_there_is_memory_for(self):
+        """A limit that no memory suffices for is refused, and nothing has changed."""
+        self.a.bind("$.A")
+        self.c.announce("$.A", b"1")
+        hot = self.a.hot
+        limit = hot.limit
+        try:
+            hot.set_limit(1 << 60)
+        except (MemoryError, OverflowError):
+            pass
+        else:
+            raise AssertionError("there was memory")
+        self.assertEqual(hot.limit, limit)
+        for i in range(limit - 1):
+            self.c.announce("$.A", b"%d" % (i + 2))
+        self.assertEqual(data(self.a), [b"%d" % (i + 1) for i in range(limit)])
+
+
 class TestDataThatIsNone(ThreeCase):
     def test_a_reply_can_be_tried_again(self):
         """Data that is no buffer raises, and the request is still to be answered."""

@@ -26,7 +26,8 @@ _SYNTHETIC = const(4)
 _OVERDUE = const(4)
 _FAILED = const(9)
 _EXPIRED = const(11)
-_MANY = const(64)  # deadlines; a board has fewer
+_MANY = const(64)  # deadlines ...
+_LARGE = const(1024)  # ... in so many slots, which no board has
 
 
 class Answers:
@@ -136,8 +137,9 @@ class Answers:
         self.now_ms = now_ms
         if self._idle:
             return MS_MAX
-        if self.timed_count > _MANY and ticks_diff(self._due, now_ms) <= 0:
-            self._end_many()
+        if self.timed_count > _MANY and self._pool.count > _LARGE:
+            if ticks_diff(self._due, now_ms) <= 0:
+                self._end_many()
         while ticks_diff(self._due, now_ms) <= 0:
             answer = self._first()
             if answer is None:
@@ -178,17 +180,16 @@ class Answers:
         elif answer.holder is None:
             self._give_up(answer)
         else:
+            queue = answer.holder
             self._withdraw(answer)
             self.end(answer, _OVERDUE)
+            queue.freed()
 
     def _give_up(self, answer: Slot) -> None:  # hot:
         # The send still waits for room: it ends here, and the Ksock may send again.
         for hot in self._pool.hots:
             if hot.pending is answer.pair:
-                answer.asker = hot
-                hot.reserved += 1
-                self.end(answer, _OVERDUE)
-                hot.discard()
+                hot.give_up(_OVERDUE)
                 return
 
     def _withdraw(self, answer: Slot) -> None:  # hot:
@@ -199,7 +200,6 @@ class Answers:
         index = queue.find_request(request)
         assert index >= 0
         queue.drop(index)
-        queue.freed()
 
     def end_unread(self, queue: "Hot", binding: "Binding | None", code: int) -> None:
         """Remove what a binding has brought and is unread; requests among it end, in its order.
@@ -251,5 +251,8 @@ class Answers:
                 queue.reserved -= 1
                 slot.asker = None
                 if slot.pair is not None:
+                    holder = slot.holder
                     self._withdraw(slot)
                     self.forget_parked(slot)
+                    if holder is not None:
+                        holder.freed()

@@ -27,7 +27,6 @@ _URGENT = const(8)
 _ALL_OR_FAIL = const(0x200)
 _EAGAIN = const(11)
 _EBUSY = const(16)
-_EINVAL = const(22)
 _ENOSPC = const(28)
 _EADDRINUSE = const(98)
 

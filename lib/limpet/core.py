@@ -109,7 +109,7 @@ class Core:
         hot.release()
         hot.discard()
         hot.closed = True
-        hot.gate = SHUT
+        hot.supply = SHUT
         hot.limit = 0  # what waits for room may be tried again meanwhile: not into this queue
         self.answers.forget_asker(hot)
         hot.detach()
@@ -122,9 +122,7 @@ class Core:
         self._empty(hot)  # of events about itself
         self.answers.end_read(hot, IGNORED)
         self.hots.remove(hot)
-        if hot.blocks:
-            self.pool.wake_senders()
-        self._wake()  # who waits for a message of it waits in vain
+        self.pool.wake_senders()  # who waits for a message of it waits in vain
 
     def forget(self, binding: Binding) -> None:
         """Remove a binding of a Ksock or link that is gone."""
@@ -160,7 +158,7 @@ class Core:
         hot.settle()  # what it has not read was brought by the bindings that it had
         hot.set_spare(len(hot.bound) + 3)
         self.bindings.add(binding)
-        self._wake()  # who waits for a replier looks again; links tell the far side
+        self.pool.wake_senders()  # who waits for a replier looks again; links tell the far side
         return 0
 
     def unbind(self, hot: Hot, text: str, replier: bool, status: int = UNBOUND) -> int:
@@ -186,12 +184,8 @@ class Core:
         if hot.aside:
             self.pool.events.unbound(hot)  # type: ignore[union-attr]
         hot.freed()
-        self._wake()
-        return 0
-
-    def _wake(self) -> None:
-        # A sender that waits, too: it may have another replier now, or a listener less.
         self.pool.wake_senders()
+        return 0
 
     def _check(self, hot: Hot, text: str, replier: bool) -> int:
         if hot.closed:

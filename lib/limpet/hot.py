@@ -48,7 +48,7 @@ class Hot(Sender):
         Cost: O(1) while the same Ksocks listen and have room, else O(listeners).
         """
         log = name.log
-        pool = self.gate
+        pool = self.supply
         slot = pool.free
         # `limit` also sees to it that the next number is free.
         if slot is None or log.end >= log.limit or flags or size >= 0:
@@ -111,7 +111,7 @@ class Hot(Sender):
 
     def _ask(self, name: "Name", data: "Data") -> int:  # hot:
         # The short way: nobody listens in, both have room. It ends in a put_in() written out.
-        pool = self.gate
+        pool = self.supply
         slot = pool.free
         hot = name.replier.hot if name.replier is not None else None
         if (
@@ -150,7 +150,7 @@ class Hot(Sender):
             self.log.limit -= 1
         i = (hot.head + hot.count) % hot.capacity
         hot.slots[i] = slot
-        hot.bindings[i] = name.replier
+        hot.vias[i] = name.replier
         hot.count += 1
         hot.quick = None
         if hot.log.limit > 0:
@@ -181,7 +181,7 @@ class Hot(Sender):
         i = self.head
         self.viewed = view.slot = slot = self.slots[i]  # type: ignore[assignment]
         view.data = slot.data  # type: ignore[union-attr]
-        view.binding = self.bindings[i]
+        view.binding = self.vias[i]
         view.missed = self.gaps[i]
         if view.missed:
             self.gaps[i] = 0
@@ -200,13 +200,6 @@ class Hot(Sender):
         if self.blocks or self.aside:
             self.freed()
         return slot.size  # type: ignore[union-attr]
-
-    def take_at(self, index: int, view: "MessageView") -> int:  # hot:
-        """Take the message `index` places behind the ring's oldest out of its turn; as take()."""
-        self.quick = None
-        if index:
-            self.bring(index)
-        return self.take(view)
 
     def _take_from_log(self, view: "MessageView") -> int:  # hot:
         self.release()
@@ -256,7 +249,7 @@ class Hot(Sender):
         -EADDRNOTAVAIL (the asker has closed).
         """
         answer = request.answer
-        pool = self.gate
+        pool = self.supply
         if (
             answer is None
             or answer.seq != request.ticket

@@ -302,14 +302,8 @@ class Ksock:
         if index:
             hot.bring(index)
         hot.take(view)
-        slot = view.slot
-        message = Message(slot, hot, view)
-        hot.viewed = None  # as release() does
-        slot.held -= 1
-        if slot.refs > 1:
-            slot.refs -= 1
-        else:
-            hot.pool.put(slot)
+        message = Message(view.slot, hot, view)
+        hot.release()
         if self.gate is not None:
             self.gate.update()
         return message

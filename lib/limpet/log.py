@@ -85,7 +85,7 @@ class Log:
 
     def _free(self, low: int) -> None:  # hot:
         # Free the slots before number `low`; that one too if it is the last and nobody views it.
-        if low < self.end or self._is_viewed():
+        if low < self.end or self.is_viewed(self.tail):
             while self.head.seq < low:
                 self._cut(low)
             return
@@ -117,9 +117,10 @@ class Log:
         self._pool.free = self.head  # type: ignore[assignment]
         self.head = slot
 
-    def _is_viewed(self) -> bool:  # hot:
+    def is_viewed(self, slot: Mark) -> bool:  # hot:
+        """Does a view show that slot, at its Ksock's cursor?"""
         for hot in self.readers:
-            if hot.log is self and hot.cursor is self.tail and hot.viewing:
+            if hot.log is self and hot.cursor is slot and hot.viewing:
                 return True
         return False
 

@@ -52,7 +52,6 @@ class Outbox:
         self.tickets = [Ticket() for _ in range(tag_count)]  # by tag
         self._limpet = limpet
         self._hot = limpet.hot
-        self._queue = limpet.hot
         self._answers = limpet.bus.answers
         self._bindings = limpet.bus.bindings
         self._cursor = Cursor()
@@ -84,7 +83,7 @@ class Outbox:
     def ready(self) -> bool:  # hot:
         """Is there something to say?"""
         return (
-            self._queue.count > 0
+            self._hot.count > 0
             or self._refused_count > 0
             or self._version != self._bindings.version
             or len(self._changes) > 0
@@ -114,9 +113,9 @@ class Outbox:
             return self._put_change()
         if self._refused_count:
             return self._put_refusal()
-        if self._queue.count == 0:
+        if self._hot.count == 0:
             return False
-        slot = self._queue.slot_at(0)
+        slot = self._hot.slot_at(0)
         context = None
         if slot.kind != STATUS:
             context = self.contexts.find(slot.name, slot.sender)

@@ -30,8 +30,8 @@ class Queue:
 
     __slots__ = (
         "pool id limit count reserved missed_next missed_total once eager fits blocks "
-        "bound aside loses closed watch cursor log log_last viewing quick viewed "
-        "in_net in_serial _spare capacity head slots bindings gaps"
+        "bound aside loses closed watch cursor log log_last log_end viewing quick viewed "
+        "in_net in_serial _spare capacity head slots vias gaps"
     ).split()
 
     def __init__(self, pool: "Pool", ksock_id: int, limit: int) -> None:
@@ -53,7 +53,8 @@ class Queue:
         self.watch: Watcher | None = None  # to be woken when something comes
         self.cursor: Mark = pool.no_log.first  # the last slot read in the log
         self.log: Log = pool.no_log
-        self.log_last: Log | None = None  # of the push before
+        self.log_last: Log | None = None  # of the push before ...
+        self.log_end = 0  # ... and how far its own log had come then
         self.viewing = False  # does a view show the slot at the cursor?
         self.quick: MessageView | None = None  # the view for which take() need not look further
         self.viewed: Slot | None = None  # the slot that a view shows, if it was not at the cursor
@@ -63,7 +64,7 @@ class Queue:
         self.capacity = 0
         self.head = 0
         self.slots: list[Slot | None] = []
-        self.bindings: list[Binding | None] = []
+        self.vias: list[Binding | None] = []
         self.gaps: list[int] = []
         self.set_spare(2)
 
@@ -84,25 +85,30 @@ class Queue:
     def set_limit(self, limit: int) -> None:
         """Set how many messages may wait, at least 1; what is there stays. May allocate."""
         self.settle()
+        self.set_spare(self._spare, limit)
         self.limit = limit
         self.log.limit = 0
-        self.set_spare(self._spare)
         self.freed()
 
-    def set_spare(self, spare: int) -> None:
-        """Keep places for copies beyond the limit: one for each binding, and two. May allocate."""
-        self._spare = spare
-        capacity = max(self.limit, self.count) + self.reserved + spare
+    def set_spare(self, spare: int, limit: int = 0) -> None:
+        """Keep places for copies beyond the limit: one for each binding, and two.
+
+        limit: the one that is about to be. May allocate; without memory all stays as it is.
+        """
+        capacity = max(limit or self.limit, self.count) + self.reserved + spare
         more = capacity - self.capacity
-        if more <= 0:
-            return
-        more += capacity // 64 * 8  # so that not each of many bindings copies the ring
-        order = [(self.head + i) % self.capacity for i in range(self.capacity)]
-        self.slots = [self.slots[i] for i in order] + [None] * more
-        self.bindings = [self.bindings[i] for i in order] + [None] * more
-        self.gaps = [self.gaps[i] for i in order] + [0] * more
-        self.head = 0
-        self.capacity += more
+        if more > 0:
+            more += capacity // 64 * 8  # so that not each of many bindings copies the ring
+            order = [(self.head + i) % self.capacity for i in range(self.capacity)]
+            slots = [self.slots[i] for i in order] + [None] * more
+            vias = [self.vias[i] for i in order] + [None] * more
+            gaps = [self.gaps[i] for i in order] + [0] * more
+            self.slots = slots
+            self.vias = vias
+            self.gaps = gaps
+            self.head = 0
+            self.capacity += more
+        self._spare = spare
 
     def set_watch(self, watch: "Watcher | None") -> None:
         """Have `watch.wake()` called when something comes; a Ksock with a watch is on no log."""
@@ -139,7 +145,7 @@ class Queue:
             i = (self.head + self.count) % i
             self._close_gap(i)
         self.slots[i] = slot
-        self.bindings[i] = binding
+        self.vias[i] = binding
         self.count += 1
         slot.refs += 1
         if binding is None or binding.replier:
@@ -163,7 +169,7 @@ class Queue:
             self.settle()
         i = (self.head + self.count) % self.capacity
         self.slots[i] = slot
-        self.bindings[i] = binding
+        self.vias[i] = binding
         if self.missed_next:
             self._close_gap(i)
         self.count += 1
@@ -199,9 +205,10 @@ class Queue:
             self.lose()
         else:
             self.push(slot, binding)
-            if self.log_last is log:
+            if self.log_last is log and self.log_end == self.log.end:
                 log.joiner = self  # type: ignore[assignment]
             self.log_last = log
+            self.log_end = self.log.end
 
     def block(self) -> None:  # hot:
         """Note that a sender waits for room here: takes look out for it from now on."""
@@ -246,7 +253,7 @@ class Queue:
         while slot is not None:
             i = (self.head + self.count) % self.capacity
             self.slots[i] = slot
-            self.bindings[i] = slot.name.binding_of(self)  # type: ignore[arg-type]
+            self.vias[i] = slot.name.binding_of(self)  # type: ignore[arg-type]
             self._close_gap(i)
             self.count += 1
             slot.refs += 1
@@ -272,22 +279,22 @@ class Queue:
 
     def binding_at(self, index: int) -> "Binding | None":  # hot:
         """Return the binding of the ring's entry `index` places behind the oldest."""
-        return self.bindings[(self.head + index) % self.capacity]
+        return self.vias[(self.head + index) % self.capacity]
 
     def bring(self, index: int) -> None:  # hot:
         """Move the ring entry `index` places behind the oldest in front of it. Cost: O(index)."""
         i = (self.head + index) % self.capacity
         slot = self.slots[i]
-        binding = self.bindings[i]
+        binding = self.vias[i]
         gap = self.gaps[i]
         while i != self.head:
             index = (i - 1) % self.capacity
             self.slots[i] = self.slots[index]
-            self.bindings[i] = self.bindings[index]
+            self.vias[i] = self.vias[index]
             self.gaps[i] = self.gaps[index]
             i = index
         self.slots[i] = slot
-        self.bindings[i] = binding
+        self.vias[i] = binding
         self.gaps[i] = gap
 
     def drop(self, index: int) -> None:  # hot:
@@ -296,7 +303,7 @@ class Queue:
             self.bring(index)
         i = self.head
         slot = self.slots[i]
-        binding = self.bindings[i]
+        binding = self.vias[i]
         self.count -= 1
         self.head = (i + 1) % self.capacity
         if binding is None or binding.replier:
@@ -319,7 +326,7 @@ class Queue:
         i = 0
         j = self.head
         while i < self.count:
-            if self.slots[j].reply_serial == serial and self.bindings[j] is None:  # type: ignore[union-attr]
+            if self.slots[j].reply_serial == serial and self.vias[j] is None:  # type: ignore[union-attr]
                 return i
             i += 1
             j = (j + 1) % self.capacity
@@ -365,6 +372,5 @@ class Queue:
             else:
                 i += 1
         if self.blocks and self.room() > 0:
-            self.blocks = False
             self.pool.roomy = True  # a send is at work: others are not tried now
             self.pool.tell_senders()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Sending, the careful way: every check in KBUS's order, flags, staged fields, sends that wait.
 
-Rules: what refuses a message for good comes before anything is changed; a message that is refused
-after it has a number (no replier, not that one, a full queue) has used the number up and nothing
-else. Listeners' room is looked at before anybody's copy is dropped to make a slot free. With
-ALL_OR_WAIT a send that meets a full queue leaves its message *pending* in its slot, under the
-number it has; until it is through or discarded no other send is possible. See docs/guarantees.md.
+Rules: arguments travel in attributes (`data`, `size`, `flags`, ...), as they would take too many
+words of a frame. What refuses a message for good comes before anything is changed; a message that
+is refused after it has a number (no replier, not that one, a full queue) has used the number up
+and nothing else. Listeners' room is looked at before anybody's copy is dropped to make a slot
+free. With ALL_OR_WAIT a send that meets a full queue leaves its message *pending* in its slot,
+under the number it has; until it is through or discarded no other send is possible. See
+docs/guarantees.md.
 """
 
 from .pool import SHUT, Pool
@@ -29,9 +31,7 @@ ALL_OR_WAIT = const(0x100)
 ALL_OR_FAIL = const(0x200)
 STAGED = const(0x10000)  # take the fields that are staged for this send
 
-_URGENT = const(8)
 _ALL_OR_WAIT = const(0x100)
-_ALL_OR_FAIL = const(0x200)
 _ALL = const(0x300)
 _KNOWN = const(0x308)
 _STAGED = const(0x10000)
@@ -68,14 +68,14 @@ class Sender(Queue):
     """A Ksock's queue and its careful sends; the base of Hot."""
 
     __slots__ = (
-        "answers gate pending refused last_net last_serial data size flags deadline_ms meant "
+        "answers supply pending refused last_net last_serial data size flags deadline_ms meant "
         "user net serial sender to carry offset cookie name"
     ).split()
 
     def __init__(self, pool: Pool, answers: "Answers", ksock_id: int, limit: int) -> None:
         Queue.__init__(self, pool, ksock_id, limit)
         self.answers = answers
-        self.gate: Pool = pool  # SHUT while sends are refused: closed, or one is pending
+        self.supply: Pool = pool  # SHUT while sends are refused: closed, or one is pending
         self.pending: Slot | None = None  # the message that waits for room
         self.refused = [0] * len(CAUSES)
         # The number that the last send used up that was refused or staged.
@@ -257,7 +257,7 @@ class Sender(Queue):
 
     def _wait(self, slot: "Slot", code: int) -> int:  # hot:
         self.pending = slot
-        self.gate = SHUT
+        self.supply = SHUT
         return self.refuse(code)
 
     def retry(self) -> int:  # hot:
@@ -290,15 +290,20 @@ class Sender(Queue):
         if code == -_EAGAIN:
             return False
         if code < 0:
-            answer = slot.pair
-            slot.pair = None
-            if answer is not None:
-                self.reserved += 1
-                answer.asker = self  # type: ignore[assignment]
-                why = DISAPPEARED if code == -_EADDRNOTAVAIL else ERROR_SENDING
-                self.answers.end(answer, why)
-            self.discard()
+            self.give_up(DISAPPEARED if code == -_EADDRNOTAVAIL else ERROR_SENDING)
         return True
+
+    def give_up(self, status: int) -> None:  # hot:
+        """Discard the pending message; if it is a request, it ends in `status`."""
+        slot = self.pending
+        answer = slot.pair  # type: ignore[union-attr]
+        slot.pair = None  # type: ignore[union-attr]
+        self.discard()
+        if answer is not None:
+            answer.pair = None
+            answer.asker = self
+            self.reserved += 1
+            self.answers.end(answer, status)
 
     def _try(self, slot: "Slot") -> int:  # hot:
         if slot.kind == REQUEST:
@@ -308,7 +313,7 @@ class Sender(Queue):
         if code < 0:
             return code
         self.pending = None
-        self.gate = self.pool
+        self.supply = self.pool
         if slot.kind == REQUEST:
             return self._ask_for(slot)
         code = slot.serial
@@ -321,7 +326,7 @@ class Sender(Queue):
         slot = self.pending
         if slot is not None:
             self.pending = None
-            self.gate = self.pool
+            self.supply = self.pool
             if slot.pair is not None:
                 self.answers.forget_parked(slot.pair)
             self.pool.let_go(slot)
@@ -375,7 +380,7 @@ class Sender(Queue):
             left -= self.offset
         if self.size < 0:
             self.size = left
-        if self.gate is SHUT:
+        if self.supply is SHUT:
             return -_EBADF if self.closed else -_EALREADY
         if flags & ~(_KNOWN | _STAGED) or flags & _ALL == _ALL or self.size > left or left < 0:
             return -_EINVAL

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a bus and its Ksocks use, refused and missed, as one small object; and the RAM of a bus.
 
-Rules: a Usage is a copy that stays as it is. Counters stop at 2**30 - 1. What is refused is told
+Rules: a Usage is a copy that stays as it is. What is refused is told
 by cause, under the errno's name; what is missed was told to its listener too (`msg.missed`).
 """
 
@@ -14,6 +14,7 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .core import Core
     from .hot import Hot
+    from .pool import Pool
 
 
 # What things take, in words of the machine.
@@ -63,10 +64,26 @@ def of_ksock(hot: "Hot") -> Usage:
     return Usage(hot.unread() + hot.reserved, hot.limit, [hot])
 
 
+def _free(pool: "Pool") -> int:
+    # As Pool.free_count(), but the logs stay as they are.
+    pool.renew()
+    count = 0
+    slot = pool.free
+    while slot is not None:
+        count += 1
+        slot = slot.next
+    log = pool.logs
+    while log is not None:
+        if log.head is not log.first and not log.is_viewed(log.head):
+            count += 1  # all have read it, it only marks the place
+        log = log.following
+    return count
+
+
 def of_bus(core: "Core") -> Usage:
     """Return the usage of a bus; refused and missed: of the Ksocks that are open."""
     pool = core.pool
-    usage = Usage(pool.count - pool.free_count(), pool.count, core.hots)
+    usage = Usage(pool.count - _free(pool), pool.count, core.hots)
     usage.dropped = pool.dropped
     usage.late = core.answers.late
     return usage

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Thousands of Ksocks and bindings: nothing takes longer than it should, and nothing is left.
 
-Rules: the figures are five times what a machine under load needs, so only what grows with the square of
-something fails.
+Rules: the figures are five times what a machine under load needs, so only what grows with the
+square of something fails.
 """
 
 import time

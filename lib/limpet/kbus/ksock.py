@@ -48,6 +48,7 @@ class Ksock:
         self._bus = self._device.bus
         self._lock = self._bus.waiter.lock
         self._ks = self._bus.ksock(_MESSAGES_MAX)
+        self._max = _MESSAGES_MAX
         self._writer = Writer(self._device)
         self._view = MessageView()
         self._reading: Message | None = None  # what next_msg() has popped
@@ -300,13 +301,12 @@ class Ksock:
     def fileno(self) -> int:
         """Return a file descriptor for select and poll (hosts only; elsewhere OSError 38).
 
-        It is readable while there is a message. It is writable unless a message waits to be sent,
-        which is tried again as soon as there is room, and never in mode "r". A program that sleeps
-        in select pumps nothing: the links of a bus need its start() then.
+        Readable while there is a message; writable unless a message waits to be sent, which is
+        tried again when there is room, and never in mode "r". Sleeping in select pumps nothing.
         """
         with self._lock:
-            hot = self._open()
-            return open_gate(self._ks, lambda: hot.unread() > 0, self._writes).fileno()
+            unread = self._open().unread
+            return open_gate(self._ks, lambda: unread() > 0, self._writes).fileno()
 
     def can_read(self) -> bool:
         """Tell whether there is a message; tries again first what waits to be sent."""
@@ -318,8 +318,7 @@ class Ksock:
     def can_write(self) -> bool:
         """Tell whether a message can be written; what waits to be sent is tried again first."""
         with self._lock:
-            hot = self._open()
-            writable = self._writes and hot.poll_pending()
+            writable = self._open().poll_pending() and self._writes
             self._ks.show()
             return writable
 
@@ -336,8 +335,10 @@ class Ksock:
         with self._lock:
             hot = self._open()
             if count:
-                hot.set_limit(count)
-            return hot.limit
+                pool = self._bus.pool  # more places than slots are of no use
+                hot.set_limit(min(count, max(pool.count, pool.count_max)))
+                self._max = count
+            return self._max
 
     def num_messages(self) -> int:
         """Return how many messages wait to be read."""
