@@ -147,6 +147,19 @@ class TestOverALink(unittest.TestCase):
         pair.close()
 
 
+class TestRepr(ThreeCase):
+    def test_a_person_can_read_it(self):
+        """Bus, Ksock and Message say what they are in a line."""
+        self.assertEqual(repr(self.bus), "<Bus of node 1, 3 Ksocks>")
+        self.assertEqual(repr(self.a), "<Ksock 1>")
+        self.a.bind("$.A")
+        self.c.announce("$.A", b"21.5")
+        message = self.a.next()
+        self.assertEqual(str(message), "<announcement $.A b'21.5' id=(0, 1) from=(0, 3)>")
+        self.b.close()
+        self.assertEqual(repr(self.b), "<Ksock 2, closed>")
+
+
 class TestKsockIds(unittest.TestCase):
     def test_wrap(self):
         """After 2**30 - 1 ids begin anew and leave out those that are open."""

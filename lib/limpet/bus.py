@@ -284,6 +284,10 @@ class Bus(Core):
                 ksock.close()
         self.waiter.close()
 
+    def __repr__(self) -> str:
+        closed = ", closed" if self.closed else ""
+        return f"<Bus of node {self.node}, {len(self.ksocks)} Ksocks{closed}>"
+
     def __enter__(self) -> "Bus":
         return self
 

@@ -380,6 +380,9 @@ class Ksock:
                 self.bus.ksocks.remove(self)
                 self.handled = 0
 
+    def __repr__(self) -> str:
+        return f"<Ksock {self.id}{', closed' if self.hot.closed else ''}>"
+
     def __enter__(self) -> "Ksock":
         return self
 
