@@ -6,7 +6,7 @@ import unittest
 
 from buses import ThreeCase, closed_clean, hot_take, make_bus, read
 from hots import Bell
-from limpet import BusError, TooLarge
+from limpet import BusError, MessageView, TooLarge
 from limpet.core import Core
 from limpet.errors import EADDRINUSE, EAGAIN, EBADF, EBUSY, EINVAL, EMSGSIZE, ENAMETOOLONG
 from limpet.events import BIND_EVENT
@@ -289,6 +289,29 @@ class TestFull(Case):
         self.c.announce(BIND_EVENT, b"")
         got = read(self.a)
         self.assertEqual([(m.missed, len(m.data)) for m in got], [(1, 128), (0, 0)])
+
+    def test_one_too_long_for_who_is_on_a_log(self):
+        """The next message tells, also by the quick way of taking."""
+        self.a.hot.set_limit(9)
+        self.a.bind("$.A")
+        for _ in range(2):
+            self.c.hot.announce(self.name, b"")
+        view = MessageView()
+        for _ in range(2):
+            hot_take(self.a, view)
+        self.assertIs(self.a.hot.log, self.name.log)
+        self.a.unbind(BIND_EVENT)
+        self.b.bind("$." + "x" * 114, True)
+        self.a.bind(BIND_EVENT)
+        self.c.hot.announce(self.name, b"")
+        hot_take(self.a, view)
+        self.b.close()
+        self.assertEqual(self.a.hot.missed_next, 1)
+        missed = []
+        for _ in range(2):
+            self.c.hot.announce(self.name, b"")
+            missed.append(hot_take(self.a, view).missed)
+        self.assertEqual(missed, [1, 0])
 
     def test_links(self):
         """They need no room: what they lose, they tell."""

@@ -109,6 +109,22 @@ class TestPlaces(AskingCase):
             self.assertEqual(taken(other), expected)
             other.close()
 
+    def test_copies_beyond_a_limit(self):
+        """As many bindings as there are have a place for their copies, whatever was bound when."""
+        for first, second in ((3, 12), (12, 3), (12, 12)):
+            other = self.bus.ksock(3)
+            for limit in (first, second):
+                for _ in range(6):
+                    other.bind("$.B")
+                other.hot.set_limit(limit)
+            while other.hot.room() > 1:
+                other.hot.request(self.name, b"")
+                self.assertEqual(self.replier.hot.reply(hot_take(self.replier), b"r") > 0, True)
+            self.asker.announce("$.B", b"x")
+            self.assertEqual(other.hot.unread(), second - 1 + 12)
+            self.assertEqual(texts(other), [b"r"] * (second - 1) + [b"x"] * 12)
+            other.close()
+
     def wake(self):
         """What watches a Ksock, so that it is on no log."""
 

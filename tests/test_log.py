@@ -251,6 +251,23 @@ class TestDead(Case):
             self.assertEqual(taken(ks), [(44, b"44")] + [(0, d) for d in self.numbers(45, 50)])
         self.assertEqual((self.bus.pool.dropped, self.bus.usage().missed), (44, 88))
 
+    def test_a_log_that_was_empty_when_slots_ran_out(self):
+        """Gives its slots back the next time."""
+        self.b.unbind("$.A")
+        self.b.bind("$.B")
+        for _ in range(3):
+            self.announce(0, 2)
+            taken(self.a)
+            self.a.hot.release()
+            self.announce(0, 8, "$.B")
+            self.assertEqual(len(taken(self.b)), 6)
+            self.b.hot.release()
+            self.announce(0, 6)
+            self.announce(6, 8, "$.B")
+            self.assertEqual((texts(self.b), len(texts(self.a))), ([b"6", b"7"], 4))
+            self.b.hot.release()
+            self.a.hot.release()
+
     def test_the_oldest_of_several_logs(self):
         """What goes first is the oldest message of the bus, whatever log or queue it is in."""
         self.b.unbind("$.A")
@@ -346,38 +363,6 @@ class TestUnread(Case):
             log.tail.seq += moved
             self.announce(0, 1)
             self.assertEqual(log.end, then)
-
-
-class TestTheirBindings(Case):
-    """Each message, read in a log or not, belongs to the binding that brought it."""
-
-    def test_unbinding_takes_what_is_unread_in_a_log(self):
-        self.announce(0, 3)
-        self.in_log(self.a, self.b)
-        self.a.unbind("$.A")
-        self.assertEqual((texts(self.a), data(self.b)), ([], self.numbers(0, 3)))
-
-    def test_a_new_binding_does_not_take_over_what_came_before(self):
-        self.announce(0, 2)
-        self.in_log(self.a)
-        self.a.bind("$.A")
-        self.announce(2, 3)
-        self.a.unbind("$.A")  # the newer one
-        self.assertEqual(texts(self.a), self.numbers(0, 3))
-        self.announce(3, 5)
-        self.a.unbind("$.A")
-        self.assertEqual(texts(self.a), [])
-
-    def test_another_pattern_takes_only_its_own(self):
-        self.a.unbind("$.A")
-        self.a.bind("$.*")
-        self.announce(0, 2)
-        self.announce(2, 4, "$.B")
-        self.a.bind("$.A")
-        self.a.unbind("$.*")
-        self.assertEqual(texts(self.a), [])
-        self.announce(4, 6)
-        self.assertEqual(texts(self.a), self.numbers(4, 6))
 
 
 if __name__ == "__main__":

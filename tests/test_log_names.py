@@ -98,20 +98,24 @@ class TestTurns(ThreeCase):
             lambda: self.b.hot.reply(hot_take(self.b, other), b"2"),
             lambda: self.b.hot.reply(hot_take(self.b, other), b"2", 1),
             lambda: self.b.unbind("$.R2", True),
+            lambda: (self.c.hot.announce(name, b"2"), self.a.bind("$.Y")),
+            lambda: (self.c.hot.announce(name, b"2"), self.bus.usage()),
         )
-        for i in range(60):
+        for i in range(64):
             self.a.request("$.R2", deadline_ms=None)
             for text in (b"0", b"1"):
                 self.c.hot.announce(name, text)
                 self.assertEqual(shown(hot_take(self.a, view)), text)
             self.assertIs(self.a.hot.log, name.log)
-            ways[i % 6]()
+            ways[i % 8]()
             for text in (b"3", b"4"):
                 self.c.hot.announce(name, text)
             got = [shown(hot_take(self.a, view)) for _ in range(3)]
-            self.assertEqual(got, [b"" if i % 6 == 5 else b"2", b"3", b"4"])
-            if i % 6 == 5:
+            self.assertEqual(got, [b"" if i % 8 == 5 else b"2", b"3", b"4"])
+            if i % 8 == 5:
                 self.b.bind("$.R2", True)
+            if i % 8 == 6:
+                self.a.unbind("$.Y")
             read(self.b)
             self.bus.answers.end_read(self.b.hot, 10)
             self.bus.answers.end_read(self.a.hot, 10)
@@ -143,6 +147,50 @@ class TestTurns(ThreeCase):
         self.assertIs(self.a.hot.log, names[0].log)
         self.assertEqual(texts(self.a), [b"%d" % i for i in range(6)])
         self.assertEqual(data(self.b), [b"%d" % i for i in range(6)])
+
+
+class TestTheirBindings(ThreeCase):
+    """Each message, read in a log or not, belongs to the binding that brought it."""
+
+    def setUp(self):
+        super().setUp()
+        for ks in (self.a, self.b):
+            ks.bind("$.A")
+
+    def announce(self, first, after, name="$.A"):
+        for i in range(first, after):
+            self.c.announce(name, b"%d" % i)
+
+    def numbers(self, first, after):
+        return [b"%d" % i for i in range(first, after)]
+
+    def test_unbinding_takes_what_is_unread_in_a_log(self):
+        self.announce(0, 3)
+        self.assertIs(self.b.hot.log, self.name.log)
+        self.a.unbind("$.A")
+        self.assertEqual((texts(self.a), data(self.b)), ([], self.numbers(0, 3)))
+
+    def test_a_new_binding_does_not_take_over_what_came_before(self):
+        self.announce(0, 2)
+        self.assertIs(self.a.hot.log, self.name.log)
+        self.a.bind("$.A")
+        self.announce(2, 3)
+        self.a.unbind("$.A")  # the newer one
+        self.assertEqual(texts(self.a), self.numbers(0, 3))
+        self.announce(3, 5)
+        self.a.unbind("$.A")
+        self.assertEqual(texts(self.a), [])
+
+    def test_another_pattern_takes_only_its_own(self):
+        self.a.unbind("$.A")
+        self.a.bind("$.*")
+        self.announce(0, 2)
+        self.announce(2, 4, "$.B")
+        self.a.bind("$.A")
+        self.a.unbind("$.*")
+        self.assertEqual(texts(self.a), [])
+        self.announce(4, 6)
+        self.assertEqual(texts(self.a), self.numbers(4, 6))
 
 
 class TestForgotten(unittest.TestCase):
@@ -183,12 +231,40 @@ class TestForgotten(unittest.TestCase):
         self.assertEqual((len(bus.bindings._exact), len(bus.bindings._logs)), (0, 0))
         closed_clean(self, bus)
 
+    def test_in_any_order(self):
+        """Those that stay give their slots back, whichever goes."""
+        for gone in range(4):
+            bus = make_bus(slot_count=8)
+            ksocks = [bus.ksock() for _ in range(4)]
+            for i in range(4):
+                ksocks[i].bind("$.A%d" % i)
+            for i in range(8):
+                bus.ksocks[0].announce("$.A%d" % (i % 4), b"%d" % i)
+            self.assertEqual(log_count(bus), 4)
+            ksocks[gone].unbind("$.A%d" % gone)
+            self.assertEqual(log_count(bus), 3)
+            left = [i for i in range(4) if i != gone]
+            for i in left + left:
+                bus.ksocks[0].announce("$.A%d" % i, b"x")
+            for i in left:
+                first = [(2, b"x")] if i == left[0] else [(1, b"%d" % (i + 4)), (0, b"x")]
+                self.assertEqual(taken(ksocks[i]), first + [(0, b"x")])
+            self.assertEqual(bus.pool.dropped, 4)
+            closed_clean(self, bus)
+
     def test_nobody_on_the_log(self):
         """Messages for those who are watched only are in no log; their slots come back at once."""
         bus = make_bus()
         a, b = bus.ksock(), bus.ksock()
         a.bind("$.A")
+        for _ in range(3):
+            b.announce("$.A")
+        self.assertEqual((len(taken(a)), held(bus)), (3, 3))
         a.hot.set_watch(Bell())
+        b.announce("$.A")
+        taken(a)
+        a.hot.release()
+        bus.usage()
         for _ in range(5):
             b.announce("$.A")
         self.assertEqual(held(bus), 5)
@@ -220,6 +296,7 @@ class TestForgottenNames(unittest.TestCase):
 
     def tearDown(self):
         closed_clean(self, self.bus)
+        self.assertEqual((len(self.bus.bindings._logs), log_count(self.bus)), (0, 0))
 
     def send(self):
         for i in range(6):

@@ -161,6 +161,16 @@ class TestViewed(unittest.TestCase):
                 self.a.hot.release()
             closed_clean(self, self.bus)
 
+    def test_after_a_release(self):
+        """What is taken then stays as well."""
+        view = self.scene(2)
+        self.a.hot.release()
+        self.assertEqual(shown(hot_take(self.a, view)), b"2")
+        go_round(self.bus, self.a, self.b, self.c)
+        run_out(self.bus, self.a, self.b, self.c)
+        self.assertEqual(shown(view), b"2")
+        closed_clean(self, self.bus)
+
     def test_one_view_for_two_ksocks(self):
         """It shows what was taken last; either Ksock goes on in order."""
         view = self.scene(1)

@@ -41,6 +41,21 @@ class TestArguments(Case):
         self.assertEqual(self.other.announce("$.Nobody"), before + 1)
         self.assertEqual((held(self.bus), self.bus.answers.timed_count), (0, 0))
 
+    def test_no_buffer(self):
+        """By neither way, and nothing is used up."""
+        self.asker.request("$.A")
+        view = hot_take(self.replier)
+        before = self.other.announce("$.Nobody")
+        used = held(self.bus)
+        for bad in ("abc", 5, None):
+            for flags in (0, URGENT, STAGED):
+                self.assertRaises(TypeError, self.asker.hot.announce, self.heard, bad, -1, flags)
+                self.assertRaises(TypeError, self.asker.hot.request, self.name, bad, -1, flags)
+                self.assertRaises(TypeError, self.replier.hot.reply, view, bad, -1, flags)
+        self.assertEqual((self.other.announce("$.Nobody"), held(self.bus)), (before + 1, used))
+        self.assertTrue(self.replier.hot.reply(view, b"") > 0)
+        self.assertEqual((texts(self.asker), texts(self.replier)), ([b""], []))
+
     def test_a_size_of_nothing(self):
         """Size 0 sends nothing of what the buffer has."""
         self.asker.hot.announce(self.heard, b"xyz", 0)
@@ -101,6 +116,9 @@ class TestStaged(Case):
             self.assertEqual(view.flags, 0)
             self.assertEqual((hot.last_net, hot.last_serial), (9, 100))
         hot.unstage()
+        self.assertTrue(hot.request(self.name, b"", -1, STAGED) > 0)
+        self.replier.hot.reply(hot_take(self.replier), b"")
+        self.assertEqual(hot_take(self.asker).cookie, 0)
         self.assertTrue(hot.announce(self.heard, b"abc", -1, STAGED) > 0)
         view = hot_take(self.other)
         self.nothing(view)
@@ -213,6 +231,42 @@ class TestReplies(Case):
         self.assertEqual(hot.reply_parked(slot, b"", 0), -EALREADY)
         self.replier.close()
         self.assertEqual(hot.reply_parked(slot, b"", 0), -EBADF)
+
+    def test_one_that_failed(self):
+        """Wants no reply any more."""
+        self.asker.request("$.A")
+        request = self.replier.next()
+        self.replier.hot.fail(request, b"why")
+        self.assertFalse(request.wants_reply)
+        self.assertEqual([(m.data, m.executed) for m in read(self.asker)], [(b"why", "yes")])
+        self.replier.hot.fail(request, b"again")
+        self.assertEqual(read(self.asker), [])
+
+    def test_the_answer_among_copies_of_it(self):
+        """Who listens to its own request's name finds the answer, not a copy."""
+        self.asker.bind("$.A")
+        sent = self.asker.request("$.A")
+        self.replier.reply(self.replier.next(), b"", URGENT)
+        hot = self.asker.hot
+        self.assertEqual(hot.unread(), 3)
+        hot.bring(hot.find_answer(sent))
+        self.assertEqual(hot_take(self.asker).reply_serial, sent)
+        self.assertTrue(hot.find_answer(sent) < 0)
+
+    def test_who_watches_is_woken(self):
+        """Of a request its replier, of an answer its asker."""
+        bells = Bell(), Bell()
+        self.replier.hot.set_watch(bells[0])
+        self.asker.hot.set_watch(bells[1])
+        for flags in (0, STAGED):
+            self.asker.hot.request(self.name, b"", -1, flags)
+            self.assertEqual([bell.rung() for bell in bells], [True, False])
+            self.replier.hot.reply(hot_take(self.replier), b"", -1, flags)
+            self.assertEqual([bell.rung() for bell in bells], [False, True])
+        self.asker.request("$.A")
+        bells[1].rung()
+        self.replier.unbind("$.A", True)
+        self.assertTrue(bells[1].rung())
 
     def test_a_call_that_is_given_up(self):
         """Just its answer goes, come or to come; others' stay."""
