@@ -314,8 +314,9 @@ class Model(Binds):
         """End a request whose time is over."""
         for e in [e for e in out.holder.queue if e.msg is out.msg and e.why == "ask"]:
             self.remove(out.holder, e, False)
-            self.arrive(out.holder)
         self.end(out, "Replier.Expired" if out.read_at >= 0 else "Replier.Overdue")
+        if out.read_at < 0:
+            self.arrive(out.holder)
 
     # Reading
 
