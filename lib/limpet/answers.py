@@ -78,6 +78,8 @@ class Answers:
         self._leave(answer)
         answer.kind = REPLY
         answer.name = name
+        if answer.net:
+            answer.deadline = -1 - self._pool.stamp()
         if asker is None:
             self._pool.let_go(answer)
             return -_EADDRNOTAVAIL
@@ -156,8 +158,9 @@ class Answers:
         for slot in self._pool.slots:
             if slot.deadline >= 0 and ticks_diff(slot.deadline, self.now_ms) <= 0:
                 due.append(slot)
-        due.sort(key=lambda slot: (slot.reply_serial - self._pool.serial - 1) & 0x3FFFFFFF)
-        due.sort(key=lambda slot: ticks_diff(slot.deadline, self.now_ms))
+        now = self.now_ms
+        last = self._pool.serial + 1
+        due.sort(key=lambda s: (ticks_diff(s.deadline, now), (s.reply_serial - last) & 0x3FFFFFFF))
         for slot in due:
             if slot.deadline >= 0:
                 self._expire(slot)

@@ -360,7 +360,7 @@ class Sender(Queue):
             flags ^= _STAGED | _SPECIAL
             slot.seq = self.pool.serial
             if self.net and slot.kind == ANNOUNCEMENT:
-                slot.cookie = self.pool.stamp()
+                slot.deadline = -1 - self.pool.stamp()
             slot.user = self.user
             slot.to = self.to
             slot.carry = self.carry

@@ -74,7 +74,8 @@ class Slot(Mark):
         # Of a parked answer:
         self.asker: Hot | None = None  # who gets it; None: has closed, or the send still waits
         self.holder: Hot | None = None  # who has the request in its queue, or has read it
-        self.deadline = -1  # ms, wraps; -1: none
+        # ms, wraps; -1: none. Of a message from elsewhere: -1 - stamp, a running number.
+        self.deadline = -1
 
     def is_newer(self, other: "Slot") -> bool:  # hot:
         """Was it sent after `other`?"""
@@ -84,7 +85,7 @@ class Slot(Mark):
             (other.seq if other.net else other.serial) - _HALF
         )
         if age == 0 and self.net and other.net:
-            age = (self.cookie - _HALF) - (other.cookie - _HALF)
+            age = other.deadline - self.deadline
         elif age == 0:
             age = 1 if self.net else -1
         return age & _MASK < _HALF and age != 0

@@ -2,7 +2,7 @@
 """A bus and a plain model of it live through the same random lives, and never differ.
 
 Rules: hypothesis chooses the steps, and a number for each of which bus_script.py makes all others,
-and finds the shortest script that fails; seeds make five times as many, which are less tidy. Both are
+and finds the shortest script that fails; seeds make five times as many, less tidy ones. Both are
 the same in every run. MODEL_STEPS= in the environment says how many steps hypothesis takes (20000
 unless said). A failure prints a script: `twin`, and `ops` for `twin.do(op)`.
 """
