@@ -119,6 +119,21 @@ class TestAnswers(Case):
         self.assertEqual(taken(self.a), [(0, b"%d" % i) for i in (1, 2, 3, 4, 5)][-5:])
         self.assertEqual(taken(self.b), [(1, b"r")])
 
+    def test_a_reply_from_elsewhere(self):
+        """It came later than an announcement from elsewhere, though both have foreign numbers."""
+        self.a.bind("$.R", True)
+        self.c.request("$.R", b"q")
+        request = self.a.next()
+        self.send("a1@")
+        hot = self.a.hot
+        hot.net, hot.serial, hot.name = 7, 3, self.names["b"]
+        self.assertTrue(hot.reply(request, b"r", -1, STAGED) > 0)
+        hot.unstage()
+        read(self.c)
+        self.send("a2@", "a3@", "a4@", "a5@", "a6@")
+        self.assertEqual(taken(self.b), [(0, b"r")])
+        self.assertEqual(taken(self.a)[0], (1, b"2"))
+
     def test_what_was_read_is_not_what_is_unread(self):
         """A copy in a view stays; its place in the order does not matter any more."""
         self.send("a1", "b2", "a3", "b4", "a5", "b6")
