@@ -29,6 +29,23 @@ def check_size(what: str, value: int, low: int) -> None:
         raise ValueError(f"{what} is {value!r}: {low} to 2**28 - 1 are possible")
 
 
+def check_sizes(
+    slot_count: int,
+    slot_size: int,
+    queue_size: int,
+    ksock_count: int,
+    name_count: int,
+    binding_count: int,
+) -> None:
+    """Raise ValueError that names the number that is wrong, if there is one."""
+    check_size("slot_count", slot_count, 1)
+    check_size("slot_size", slot_size, 1)
+    check_size("queue_size", queue_size, 1)
+    check_size("ksock_count", ksock_count, 0)
+    check_size("name_count", name_count, 1)
+    check_size("binding_count", binding_count, 0)
+
+
 class Core:
     """A bus without the comfortable calls.
 
@@ -51,12 +68,7 @@ class Core:
         slot_count_max: int = 0,
         event_count: int = 32,
     ) -> None:
-        check_size("slot_count", slot_count, 1)
-        check_size("slot_size", slot_size, 1)
-        check_size("queue_size", queue_size, 1)
-        check_size("ksock_count", ksock_count, 0)
-        check_size("name_count", name_count, 1)
-        check_size("binding_count", binding_count, 0)
+        check_sizes(slot_count, slot_size, queue_size, ksock_count, name_count, binding_count)
         check_size("event_count", event_count, 0)
         check_size("slot_count_max", slot_count_max, slot_count if slot_count_max else 0)
         self.slot_size = slot_size

@@ -5,7 +5,7 @@ Rules: a Usage is a copy that stays as it is. What is refused is told
 by cause, under the errno's name; what is missed was told to its listener too (`msg.missed`).
 """
 
-from .core import check_size
+from .core import check_sizes
 from .errors import ERRNO_NAMES
 from .port import const
 from .send import CAUSES
@@ -105,12 +105,7 @@ def ram_size(
     object for each Ksock. Raises ValueError that says which number is wrong. Measured with
     MicroPython 1.25, and checked to be within 10 % by tests/test_usage.py.
     """
-    check_size("slot_count", slot_count, 1)
-    check_size("slot_size", slot_size, 1)
-    check_size("queue_size", queue_size, 1)
-    check_size("ksock_count", ksock_count, 0)
-    check_size("name_count", name_count, 0)
-    check_size("binding_count", binding_count, 0)
+    check_sizes(slot_count, slot_size, queue_size, ksock_count, name_count, binding_count)
     if word_size not in (4, 8):
         raise ValueError(f"word_size is {word_size!r}: 4 or 8")
     words = _CORE_WORDS + slot_count * _SLOT_WORDS
