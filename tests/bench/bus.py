@@ -46,7 +46,7 @@ def pairs(quick: bool) -> list[Pair]:
             400,
         )
         pair("bus.request_1.vs_pyzmq", ours.Request, peers.ZmqRequest, 100)
-        pair("bus.call_async_1.vs_event", ours.Call, peers.EventPingPong, 30)
+        pair("bus.call_async_1.vs_event", ours.Call, peers.EventPingPong, 120)
     except BaseException:
         close(made)
         raise
