@@ -57,6 +57,9 @@ class TestOfThisBus(Case):
         self.send("a1", "a2+", "a3+", "b4", "b5", "b6", "b7")
         self.assertEqual(self.left(), (b"", b"4567"))
         self.assertEqual(self.a.hot.missed_next, 4)  # with that of before
+        self.a.hot.lose(0)
+        self.send("a1+", "a2", "b3", "b4", "b5")
+        self.assertEqual(self.left(), (b"2", b"345"))
 
     def test_an_urgent_one_behind_requests(self):
         """What is held is passed over, wherever it lies."""

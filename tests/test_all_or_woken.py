@@ -136,10 +136,10 @@ class TestWoken(unittest.TestCase):
 
     def test_slots_run_out(self):
         """A copy that goes makes room."""
-        self.fill()
-        self.wait()
         self.other.bind("$.C")
         self.other.hot.set_limit(99)
+        self.fill()
+        self.wait()
         for _ in range(31):
             self.full.announce("$.C")
         self.woken()

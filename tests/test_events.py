@@ -84,6 +84,10 @@ class TestOrder(Case):
 
     def test_fields(self):
         """Of the bus, to nobody in particular; each has a number, also one that nobody gets."""
+        self.a.bind("$.A")
+        for _ in range(2 * self.bus.pool.count):  # no slot is new any more
+            self.c.announce("$.A")
+            read(self.a)
         first = self.c.announce("$.Nobody")
         self.b.bind("$.X", True)
         view = hot_take(self.a)

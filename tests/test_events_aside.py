@@ -110,6 +110,16 @@ class TestSetAside(Case):
         self.a.unbind(BIND_EVENT)
         self.assertEqual((self.counts(), told(self.a)), ((0, 0, 0), []))
 
+    def test_a_link_that_unbinds(self):
+        """What the far side has done can't be refused either: it is set aside."""
+        self.bus.bind(self.c.hot, "$.Far", True, True)
+        self.repliers(1)
+        self.b.unbind("$.R0", True)
+        self.assertEqual(self.counts(), (1, 0, 1))
+        self.assertEqual(self.bus.unbind(self.c.hot, "$.Far", True), 0)
+        self.assertEqual(self.counts(), (1, 1, 2))
+        self.assertEqual(told(self.a), ["$.R0", "$.Far"])
+
     def test_while_it_listens_by_another_name(self):
         """They come by that; the newest binding at that time."""
         self.a.bind("$.*")
@@ -176,6 +186,7 @@ class TestSetAside(Case):
         self.assertEqual(bus.report_binds(a.hot, True), -EBUSY)  # these do not overtake it
         hot_take(b)
         b.hot.release()
+        self.assertEqual(bus.report_binds(a.hot, True), -EBUSY)
         self.assertTrue(a.hot.take(view) > 0)
         self.assertEqual(event(bytes(view.data[: view.size])), (0, c.id, "$.C"))
         closed_clean(self, bus)

@@ -171,6 +171,8 @@ class TestStaged(Case):
         self.bus.bind(self.other.hot, "$.A.B", True, True)
         hot = self.asker.hot
         name = self.bus.name("$.A.B")
+        self.assertTrue(hot.request(name, b"", -1, STAGED) > 0)  # staged, but of this bus
+        self.assertEqual(len(read(self.other)), 1)
         hot.net, hot.serial, hot.sender = 9, 100, 6
         self.assertEqual(hot.request(name, b"", -1, STAGED), -EADDRNOTAVAIL)
         hot.sender = 0
@@ -231,6 +233,14 @@ class TestReplies(Case):
         self.assertEqual(hot.reply_parked(slot, b"", 0), -EALREADY)
         self.replier.close()
         self.assertEqual(hot.reply_parked(slot, b"", 0), -EBADF)
+
+    def test_another_asker_closes(self):
+        """Nobody else's answer is touched."""
+        sent = self.asker.request("$.A")
+        self.other.request("$.A")
+        self.other.close()
+        self.assertTrue(self.replier.hot.reply(hot_take(self.replier), b"") > 0)
+        self.assertEqual([m.in_reply_to for m in read(self.asker)], [sent])
 
     def test_one_that_failed(self):
         """Wants no reply any more."""

@@ -136,6 +136,14 @@ class TestUrgentRequests(AskingCase):
         got = [(m.kind_code, m.in_reply_to, m.flags) for m in read(self.asker)]
         self.assertEqual(got, [(ANNOUNCEMENT, 0, 0), (STATUS, sent, 4)])
 
+    def test_an_overdue_one(self):
+        """The request is withdrawn, not the copy of the listener in front of it."""
+        self.replier.bind("$.A")
+        sent = self.asker.request("$.A", b"U", deadline_ms=0, flags=URGENT)
+        self.bus.poll(self.bus.answers.now_ms)
+        self.assertEqual([n for _, n in self.ends()], [sent])
+        self.assertEqual(self.kinds(self.replier), [(REQUEST, b"U", False)])
+
     def test_only_the_urgent_one_is_withdrawn(self):
         """Unbinding finds each request wherever it lies; statuses come in its order."""
         sent = [self.asker.request("$.A", b"", flags=f) for f in (0, URGENT, 0, URGENT)]

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from buses import closed_clean, read
-from limpet import Bus
+from limpet import Bus, MessageView
 from limpet.core import Core
 
 KSOCKS = 3000
@@ -116,4 +116,37 @@ def test_ksocks_come_and_go_beside_many() -> None:
     assert stays.unread() + stays.missed_total == 5 * KSOCKS
     core.shut(stays)
     assert core.pool.free_count() == 8
+    watch.check()
+
+
+def test_deadlines_that_pass_together() -> None:
+    """In the order of the deadlines, then of the numbers, as if there were few."""
+    watch = Watch()
+    core = Core(slot_count=6000, queue_size=3000)
+    asker, replier = core.open(), core.open()
+    assert not isinstance(asker, int) and not isinstance(replier, int)
+    assert core.bind(replier, "$.A", True) == 0
+    name = core.lookup("$.A")
+    assert not isinstance(name, int)
+    core.pool.serial = (1 << 30) - 1500  # they wrap on the way
+    core.poll((1 << 30) - 30)  # and so does the time
+    view = MessageView()
+    sent = []
+    for i in range(2000):
+        number = asker.request(name, b"", deadline_ms=10 + i * 7 % 50)
+        assert number > 0
+        sent.append((10 + i * 7 % 50, i, number))
+        if i % 3 == 0:
+            assert replier.take(view) == 0
+    kept = asker.request(name, b"", deadline_ms=60)
+    assert core.poll(29) == 1
+    sent.sort()
+    ended = []
+    while asker.take(view) >= 0:
+        ended.append(view.reply_serial)
+    assert ended == [number for _, _, number in sent]
+    assert (core.poll(30) > 1000, asker.take(view), view.reply_serial) == (True, 0, kept)
+    for hot in (asker, replier):
+        core.shut(hot)
+    assert (core.pool.free_count(), core.answers.timed_count) == (6000, 0)
     watch.check()
