@@ -134,6 +134,15 @@ class TestWoken(unittest.TestCase):
         self.bus.answers.forget(self.full.hot, sent)
         self.woken()
 
+    def test_a_link_that_ends(self):
+        """What it had asked and nobody has read is withdrawn."""
+        self.fill(count=1)
+        self.other.hot.request(self.bus.name("$.R"), b"")
+        self.wait()
+        self.bus.answers.abandon(self.other.hot)
+        self.woken()
+        self.assertEqual(data(self.full), [b"", b"w"])
+
     def test_slots_run_out(self):
         """A copy that goes makes room."""
         self.other.bind("$.C")

@@ -6,7 +6,6 @@ import unittest
 from buses import SERIAL_MAX, AskingCase, gaps, hot_take, read
 from hots import Bell, held, shown, taken, texts
 from limpet import MessageView
-from limpet.core import Core
 from limpet.errors import (
     EADDRNOTAVAIL,
     EAGAIN,
@@ -291,45 +290,6 @@ class TestReplies(Case):
         self.assertEqual(self.replier.hot.reply(views[1], b"1"), -EADDRNOTAVAIL)
         self.assertTrue(self.replier.hot.reply(views[2], b"2") > 0)
         self.assertEqual([m.in_reply_to for m in read(self.asker)], [sent[2]])
-
-
-class TestBareCore(unittest.TestCase):
-    """A Core without anything above it does all of this."""
-
-    def test_requests_with_deadlines(self):
-        core = Core()
-        a, b = core.open(), core.open()
-        self.assertEqual(core.bind(a, "$.A", True), 0)
-        name = core.lookup("$.A")
-        core.poll(7)
-        sent = b.request(name, b"", deadline_ms=10)
-        self.assertEqual((core.poll(16), core.poll(17) > 1000), (1, True))
-        view = MessageView()
-        self.assertEqual(b.take(view), 0)
-        self.assertEqual((view.name, view.reply_serial), ("$.KBUS.Replier.Overdue", sent))
-        a.set_limit(1)
-        b.request(name, b"")
-        self.assertEqual(b.request(name, b"w", -1, ALL_OR_WAIT), -EAGAIN)
-        a.take(view)
-        a.reply(view, b"")
-        self.assertTrue(b.poll_pending())
-        for hot in (a, b):
-            core.shut(hot)
-        self.assertEqual(core.pool.free_count(), 32)
-
-    def test_closing_wakes(self):
-        """Who waits for anything of the bus."""
-        core = Core()
-        core.pool.watch = bell = Bell()
-        hot = core.open()
-        core.shut(hot)
-        self.assertTrue(bell.rung())
-
-    def test_sizes(self):
-        """Only whole numbers."""
-        for what in ("slot_count", "slot_size", "queue_size", "name_count", "event_count"):
-            for bad in (2.0, "2", None):
-                self.assertRaises(ValueError, Core, **{what: bad})
 
 
 class TestGaps(Case):

@@ -190,6 +190,20 @@ class TestOneViewForTwo(ThreeCase):
             self.assertTrue(self.b.hot.reply_parked(slot, b"", 0) > 0)
             read(self.c)
 
+    def test_nothing_of_what_the_other_has_missed_is_left(self):
+        self.a.bind("$.A")
+        self.b.bind("$.B")
+        self.b.hot.set_limit(2)
+        view = MessageView()
+        for _ in range(6):
+            self.c.announce("$.B")
+        read(self.b)
+        self.c.bind("$.B")  # a new log, which b reads from the start
+        for name in (self.name, self.name, self.name, self.bus.name("$.B")):
+            self.c.hot.announce(name, b"")
+        missed = [hot_take(ks, view).missed for ks in (self.a, self.a, self.b, self.a)]
+        self.assertEqual(missed, [0, 0, 4, 0])
+
     def test_both_on_a_log(self):
         """Each goes on in its own order."""
         self.a.bind("$.A")
