@@ -361,6 +361,26 @@ class TestBuffers(unittest.TestCase):
         target, source = bytearray(40), bytes(40)
         self.assertEqual(cost(lambda: copy(target, 3, source, 5, 30)), "")
 
+    def test_store(self):
+        """All of a buffer goes to the start of another, however both lie in memory."""
+        for at in range(4):
+            for size in tuple(range(12)) + (32, 33, 63, 64):
+                data = bytes(range(100, 100 + size))
+                for source in (data, bytearray(data), memoryview(b"xyz" + data)[3:]):
+                    buf = bytearray(b"\7" * 72)
+                    target = memoryview(buf)[at : at + 64]
+                    self.assertEqual(port.store(target, source), size)
+                    self.assertEqual(bytes(buf[:at]), b"\7" * at)
+                    self.assertEqual(bytes(buf[at : at + size]), data)
+                    self.assertEqual(bytes(buf[at + size :]), b"\7" * (72 - at - size))
+
+    def test_store_refuses(self):
+        """What does not fit is -1, text a TypeError; nothing is copied."""
+        buf = port.buffer(4)
+        self.assertEqual(port.store(buf, b"12345"), -1)
+        self.assertRaises(TypeError, port.store, buf, "123")
+        self.assertEqual(bytes(buf), bytes(4))
+
 
 if __name__ == "__main__":
     unittest.main()

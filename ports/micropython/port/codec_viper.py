@@ -36,6 +36,14 @@ def store(target, source) -> int:  # hot:
     t = ptr8(target)  # noqa: F821
     s = ptr8(source)  # noqa: F821
     i = 0
+    if not (int(t) | int(s)) & 3:  # both are aligned: by words, as far as there are whole ones
+        tw = ptr32(target)  # noqa: F821
+        sw = ptr32(source)  # noqa: F821
+        words = size >> 2
+        while i < words:
+            tw[i] = sw[i]
+            i += 1
+        i = words << 2
     while i < size:
         t[i] = s[i]
         i += 1
