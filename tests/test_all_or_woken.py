@@ -153,6 +153,26 @@ class TestWoken(unittest.TestCase):
             self.full.announce("$.C")
         self.woken()
 
+    def test_one_that_is_tried_without_being_asked(self):
+        """By who makes the room, or at the next poll if that was in the middle of a send."""
+        self.other.bind("$.C")
+        self.other.hot.set_limit(99)
+        self.sender.hot.eager = True
+        self.fill()
+        self.wait()
+        hot_take(self.full)
+        self.assertIsNone(self.sender.hot.pending)
+        self.full.hot.release()
+        self.assertEqual(data(self.full), [b"", b"w"])
+        self.fill()
+        self.wait()
+        for _ in range(31):
+            self.full.announce("$.C")
+        self.assertIsNotNone(self.sender.hot.pending)
+        self.clock.go(1)
+        self.assertIsNone(self.sender.hot.pending)
+        self.assertEqual(data(self.full), [b"w"])
+
     def test_several_wait(self):
         """All are woken; the first one that tries has the place, the other waits on."""
         second, bell = self.bus.ksock(), Bell()

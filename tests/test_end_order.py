@@ -5,6 +5,7 @@ import unittest
 
 from buses import SERIAL_MAX, AskingCase, Clock, closed_clean, data, hot_take, make_bus, read
 from limpet import MessageView
+from limpet.status import REMOTE_ERROR
 
 
 class TestDeadlineAtZero(AskingCase):
@@ -24,6 +25,21 @@ class TestDeadlineAtZero(AskingCase):
         got = [m.name.split(".")[-1] for m in read(self.asker)]
         self.assertEqual(got, ["Expired", "Overdue"])
         self.assertEqual(self.bus.answers.timed_count, 0)
+
+
+class TestRefusedElsewhere(AskingCase):
+    """A request that another bus has refused says by what errno, in its name and for links."""
+
+    def test_errno(self):
+        for errno, text in ((16, "EBUSY"), (99, "EADDRNOTAVAIL"), (12345, "12345")):
+            sent = self.asker.request("$.A")
+            hot_take(self.replier)
+            slot = self.replier.hot.find_owed(0, sent)
+            self.bus.answers.end(slot, REMOTE_ERROR, errno)
+            view = hot_take(self.asker)
+            self.assertEqual(view.name, "$.KBUS.RemoteError." + text)
+            self.assertEqual((view.slot.user, view.user), (REMOTE_ERROR | errno << 8, 0))
+            self.assertEqual((view.reply_serial, view.sender), (sent, self.replier.id))
 
 
 class TestOrderOfEnds(unittest.TestCase):
