@@ -10,7 +10,7 @@ import unittest
 from buses import ThreeCase, closed_clean, data, hot_take, make_bus, read
 from helpers_bus import Pair, Reader
 from limpet import ALL_OR_WAIT, URGENT, MessageView, Pending
-from limpet.errors import EAGAIN
+from limpet.errors import EAGAIN, ENOBUFS, ENOLCK
 
 
 class TestClosing(ThreeCase):
@@ -180,6 +180,35 @@ class TestLimits(ThreeCase):
         for i in range(limit - 1):
             self.c.announce("$.A", b"%d" % (i + 2))
         self.assertEqual(data(self.a), [b"%d" % (i + 1) for i in range(limit)])
+
+
+class TestGrowing(ThreeCase):
+    SIZES = {"slot_count": 2, "slot_count_max": 8, "queue_size": 8}
+
+    def test_no_memory_for_more_slots(self):
+        """A pool that can't grow does with what it has: refused, or the oldest goes."""
+        import limpet.pool
+
+        def no_memory(size):
+            raise MemoryError
+
+        self.a.bind("$.A")
+        self.b.bind("$.Q", True)
+        saved = limpet.pool.buffer
+        limpet.pool.buffer = no_memory
+        try:
+            hot = self.c.hot
+            self.assertTrue(hot.request(self.bus.name("$.Q"), b"") > 0)
+            self.assertEqual(hot.announce(self.name, b"1"), -ENOBUFS)
+            self.assertEqual(hot.request(self.bus.name("$.Q"), b""), -ENOLCK)
+            self.b.reply(self.b.next())
+            read(self.c)
+            for i in range(3):
+                self.c.announce("$.A", b"%d" % i)
+        finally:
+            limpet.pool.buffer = saved
+        self.assertEqual(data(self.a), [b"1", b"2"])
+        self.assertEqual(self.bus.pool.count, 2)
 
 
 class TestDataThatIsNone(ThreeCase):

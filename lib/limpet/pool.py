@@ -51,8 +51,18 @@ class Pool:
             slot.next = self.free
             self.free = slot
             self.slots.append(slot)
-        self.count += count
+            self.count += 1
         self.serial_stop = 0  # it depends on `count`
+
+    def _may_grow(self) -> bool:
+        # Make more slots, unless there are all; once the memory does not suffice, never again.
+        if self.count >= self.count_max:
+            return False
+        try:
+            self._grow(min(self.count, self.count_max - self.count))
+        except (MemoryError, OSError):
+            self.count_max = self.count
+        return True
 
     # Numbers of messages
 
@@ -141,8 +151,8 @@ class Pool:
         if self._has(count):
             return True
         self.renew()
-        while not self._has(count) and self.count < self.count_max:
-            self._grow(min(self.count, self.count_max - self.count))
+        while not self._has(count) and self._may_grow():
+            pass
         if not self._has(count):
             self._settle()
         while not self._has(count):

@@ -118,7 +118,8 @@ class Sender(Queue):
         if code == -_EBUSY:
             self.number()
             return self.refuse(code)
-        pool.need(1)  # only now: what is refused drops nobody's message
+        if not pool.need(1):  # only now: what is refused drops nobody's message
+            return self.refuse(-_ENOBUFS)
         if code:
             code = name.room_for(self.flags)
         slot = self.fill(pool.free)  # type: ignore[arg-type]
@@ -141,7 +142,8 @@ class Sender(Queue):
         if code and code != -_EAGAIN:
             self.number()
             return self.refuse(code)
-        self.pool.need(2)
+        if not self.pool.need(2):
+            return self.refuse(-_ENOLCK)
         if code:  # what was dropped may have made room
             code = self._check(name, self.flags, self.meant)
         slot = self.fill(self.pool.free)  # type: ignore[arg-type]
