@@ -91,6 +91,14 @@ class TestReply(ThreeCase):
         number = self.b.reply(self.b.next())
         self.assertEqual(self.c.next().id, (0, number))
 
+    def test_its_flags(self):
+        """Its reader sees them as they were given, those too that mean nothing for a reply."""
+        self.b.bind("$.Q", True)
+        for flags in (0, URGENT, ALL_OR_FAIL):
+            self.c.request("$.Q")
+            self.b.reply(self.b.next(), b"", flags)
+            self.assertEqual(self.c.next().flags, flags)
+
 
 class TestCaptured(ThreeCase):
     def test_wildcards(self):

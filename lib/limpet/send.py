@@ -203,7 +203,6 @@ class Sender(Queue):
         return code
 
     def _answer(self, answer: "Slot") -> int:  # hot:
-        self.flags &= ~_ALL
         self.fill(answer)
         answer.to = answer.asker.id if answer.asker is not None else 0  # fill() has its own
         name = self.name if self.flags & _STAGED and self.name is not None else answer.name
