@@ -178,6 +178,8 @@ class TestKsockIds(unittest.TestCase):
         first.close()
         self.assertEqual([bus.ksock().id, bus.ksock().id], [1, 3])
         self.assertEqual(second.id, 2)
+        bus._ksock_id = (1 << 30) - 2  # the next one is open, and so are 1 to 3
+        self.assertEqual(bus.ksock().id, 4)
         closed_clean(self, bus)
 
 

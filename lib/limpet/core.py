@@ -15,6 +15,7 @@ from .pool import SHUT, Pool
 from .port import const
 from .status import GONE_AWAY, IGNORED, UNBOUND
 
+_ID_MAX = const(0x3FFFFFFF)
 _EBADF = const(9)
 _EINVAL = const(22)
 _ENOSPC = const(28)
@@ -103,15 +104,16 @@ class Core:
             return -_EBADF
         if len(self.hots) >= self.ksock_count:
             return -_ENOSPC
-        self._ksock_id += 1
-        if self._ksock_id > 0x3FFFFFFF:
-            self._wrapped = True
-            self._ksock_id = 1
+        self._next_id()
         while self._wrapped and self._is_open(self._ksock_id):
-            self._ksock_id += 1
+            self._next_id()
         hot = Hot(self.pool, self.answers, self._ksock_id, queue_size or self.queue_size)
         self.hots.append(hot)
         return hot
+
+    def _next_id(self) -> None:
+        self._wrapped = self._wrapped or self._ksock_id == _ID_MAX
+        self._ksock_id = self._ksock_id % _ID_MAX + 1
 
     def _is_open(self, ksock_id: int) -> bool:
         return any(hot.id == ksock_id for hot in self.hots)
@@ -122,16 +124,15 @@ class Core:
         hot.discard()
         hot.closed = True
         hot.supply = SHUT
-        hot.limit = 0  # what waits for room may be tried again meanwhile: not into this queue
         self.answers.forget_asker(hot)
         hot.detach()
         self.answers.end_unread(hot, None, GONE_AWAY)
-        self._empty(hot)
+        while hot.count:
+            hot.drop(0)
         for binding in reversed(list(hot.bound)):
             self.forget(binding)
         if hot.aside:
             self.pool.events.forget(hot)  # type: ignore[union-attr]
-        self._empty(hot)  # of events about itself
         self.answers.end_read(hot, IGNORED)
         self.hots.remove(hot)
         self.pool.wake_senders()  # who waits for a message of it waits in vain
@@ -145,16 +146,11 @@ class Core:
         if binding.replier and self.pool.events is not None:
             self.pool.events.tell(False, binding, False)
 
-    def _empty(self, hot: Hot) -> None:
-        while hot.count:
-            hot.drop(0)
-
     def bind(self, hot: Hot, text: str, replier: bool, proxy: bool = False) -> int:
         """Bind a Ksock to a name or pattern.
 
         Returns 0, -EBADF, -EBADMSG, -ENAMETOOLONG, -EADDRINUSE, -ENOSPC; -EAGAIN or -EMSGSIZE
-        if the bus reports binds and this one can't be told. Cost: O(names) for a
-        pattern.
+        if the bus reports binds and this one can't be told. Cost: O(names) for a pattern.
         """
         code = self._check(hot, text, replier)
         if code == 0 and not proxy:
@@ -218,9 +214,8 @@ class Core:
     def report_binds(self, hot: Hot, on: bool) -> int:
         """Report replier binds and unbinds from now on, or no more.
 
-        On also tells `hot` of each replier that is bound, the newest first. Returns 0, -EBADF,
-        or -EBUSY:
-        its queue is full, and the rest was not told. Follows KBUS's report_replier_binds.
+        On also tells `hot` of each replier that is bound, the newest first. Returns 0, -EBADF, or
+        -EBUSY: its queue is full, and the rest was not told. Follows KBUS's report_replier_binds.
         """
         if hot.closed:
             return -_EBADF
