@@ -110,7 +110,7 @@ class Hot(Sender):
         return self.send_request(name)
 
     def _ask(self, name: "Name", data: "Data") -> int:  # hot:
-        # The short way: nobody listens in, both have room. It ends in a put_in() written out.
+        # The short way: nobody listens in, both have room. It ends in a push() written out.
         pool = self.supply
         slot = pool.free
         hot = name.replier.hot if name.replier is not None else None
@@ -278,5 +278,5 @@ class Hot(Sender):
         request = answer.asker  # type: ignore[assignment]
         answer.asker = None
         request.reserved -= 1  # type: ignore[union-attr]
-        request.put_in(answer, None)  # type: ignore[union-attr]
+        request.put_in(answer)  # type: ignore[union-attr]
         return answer.serial

@@ -8,7 +8,8 @@ pushed into its ring, and ring entries are always older than what it has not rea
 Before anything else is pushed, what it has not read moves from the log into the ring (settle in
 queue.py). `limit` is how far the log may grow without looking at anyone; it is 0 when somebody has
 to be looked at: a listener that is not attached, or that has no room. The log holds one reference
-to each of its slots, and those slots are plain.
+to each of its slots; as long as nobody else does and all are plain (not `mixed`), what was read is
+freed in one piece.
 """
 
 from .port import const

@@ -125,7 +125,6 @@ class Queue:
         """Note that there may be room again: for events set aside, and for senders that wait."""
         if self.aside and self.pool.events is not None:
             self.pool.events.deliver(self)  # type: ignore[arg-type]
-
         if self.blocks and self.room() > 0:
             self.blocks = False
             self.pool.wake_senders()
@@ -163,13 +162,13 @@ class Queue:
         self.gaps[i] = self.missed_next
         self.missed_next = 0
 
-    def put_in(self, slot: Slot, binding: "Binding | None") -> None:  # hot:
-        """Append a request or an answer without flags; the caller's reference goes with it."""
+    def put_in(self, slot: Slot) -> None:  # hot:
+        """Append an answer without flags, in its reserved place; takes the caller's reference."""
         if self.cursor.next is not None:
             self.settle()
         i = (self.head + self.count) % self.capacity
         self.slots[i] = slot
-        self.vias[i] = binding
+        self.vias[i] = None
         if self.missed_next:
             self._close_gap(i)
         self.count += 1
@@ -177,8 +176,6 @@ class Queue:
             self.in_net = slot.net
             self.in_serial = slot.serial
         self.quick = None
-        if self.log.limit > 0:
-            self.log.limit -= 1
         if self.watch is not None:
             self.watch.wake()
 
