@@ -13,6 +13,25 @@ from limpet import ALL_OR_WAIT, URGENT, MessageView, Pending
 from limpet.errors import EAGAIN, ENOBUFS, ENOLCK
 
 
+def room_by_a_drop(case):
+    """Return a bus where b"3" waited for room at `hears`, which has some since b"1" was dropped.
+
+    Returns also `hears`, the sender, and a Ksock that reads nothing.
+    """
+    bus = make_bus(slot_count=4, queue_size=2)
+    hears, sends, other = bus.ksock(), bus.ksock(), bus.ksock()
+    dead = bus.ksock(8)
+    hears.bind("$.A")
+    dead.bind("$.*")
+    sends.hot.eager = True
+    sends.announce("$.A", b"1")
+    sends.announce("$.A", b"2")
+    case.assertRaises(Pending, sends.announce, "$.A", b"3", ALL_OR_WAIT)
+    other.announce("$.B", b"4")  # the last slot
+    other.announce("$.B", b"5")
+    return bus, hears, sends, dead
+
+
 class TestClosing(ThreeCase):
     SIZES = {"queue_size": 4}
 
@@ -95,17 +114,7 @@ class TestOrder(ThreeCase):
 
     def test_in_the_middle_of_a_send(self):
         """Room that is made by dropping is used at the next poll, not while another sends."""
-        bus = make_bus(slot_count=4, queue_size=2)
-        hears, sends, other = bus.ksock(), bus.ksock(), bus.ksock()
-        dead = bus.ksock(8)
-        hears.bind("$.A")
-        dead.bind("$.*")
-        sends.hot.eager = True
-        sends.announce("$.A", b"1")
-        sends.announce("$.A", b"2")
-        self.assertRaises(Pending, sends.announce, "$.A", b"3", ALL_OR_WAIT)
-        other.announce("$.B", b"4")  # the last slot
-        other.announce("$.B", b"5")  # b"1" goes, so there is room at `hears`
+        bus, hears, sends, dead = room_by_a_drop(self)
         bus.poll(1)
         self.assertIsNone(sends.hot.pending)
         self.assertEqual(data(hears), [b"2", b"3"])
@@ -148,17 +157,7 @@ class TestTold(ThreeCase):
 
     def test_room_by_a_drop_is_not_forgotten(self):
         """Without a poll, the next read of the listener lets the sender go."""
-        bus = make_bus(slot_count=4, queue_size=2)
-        hears, sends, other = bus.ksock(), bus.ksock(), bus.ksock()
-        dead = bus.ksock(8)
-        hears.bind("$.A")
-        dead.bind("$.*")
-        sends.hot.eager = True
-        sends.announce("$.A", b"1")
-        sends.announce("$.A", b"2")
-        self.assertRaises(Pending, sends.announce, "$.A", b"3", ALL_OR_WAIT)
-        other.announce("$.B", b"4")
-        other.announce("$.B", b"5")
+        bus, hears, _, _ = room_by_a_drop(self)
         self.assertEqual(data(hears), [b"2", b"3"])
         closed_clean(self, bus)
 
