@@ -81,6 +81,36 @@ class TestClosing(ThreeCase):
         pair.close()
 
 
+class TestLinkEnds(unittest.TestCase):
+    def test_what_waits_is_not_thrown_away(self):
+        """A far request that is withdrawn makes room, so what waits is tried again, in the middle
+        of the end: it does not go into the link's queue, which is being emptied."""
+        pair = Pair(a={"queue_size": 1}, b={"queue_size": 1})
+        far = Reader(pair.buses[1], replier=["$.Far"])
+        near = Reader(pair.buses[0], replier=["$.Near"])
+        pair.connect()
+        far.ks.request("$.Near", b"", None)
+        pair.run(60)
+        self.assertEqual(near.ks.hot.count, 1)  # it lies there unread: no room any more
+        bus = pair.buses[0]
+        other, asker = bus.ksock(), bus.ksock(8)
+        self.assertRaises(Pending, other.request, "$.Near", b"", None, 0, ALL_OR_WAIT)
+        other.waits = False
+        pair.hold(0)
+        sent = 0
+        while asker.hot.request(bus.name("$.Far"), b"", -1, ALL_OR_WAIT) != -EAGAIN:
+            sent += 1
+        asker.hot.eager = True
+        pair.cut()
+        pair.run(3000)
+        ends = [m.name for m in read(asker)]
+        self.assertEqual(len(ends), sent + 1)
+        self.assertEqual(ends[-1], "$.KBUS.Replier.Disappeared")
+        self.assertEqual((asker.hot.reserved, asker.hot.pending), (0, None))
+        other.hot.discard()
+        pair.close()
+
+
 class TestOrder(ThreeCase):
     SIZES = {"queue_size": 3}
 
