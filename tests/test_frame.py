@@ -97,7 +97,7 @@ class BrokenFrames(unittest.TestCase):
 
     def test_illegal(self):
         self.check("code beyond the end", b"\x09\x11\x22\x00", rx_bad=1)
-        self.check("too short to mean anything", b"\x05\x11\x22\x33\x44\x00", rx_bad=1)
+        self.check("too short to mean anything", b"\x03\x11\x22\x00", rx_bad=1)
         self.check("one byte", b"\x01\x00", rx_bad=1)
 
     def test_overlong_counts_once(self):

@@ -191,23 +191,38 @@ class Bus(Core):
         driver: "Driver",
         allow: "Iterable[str] | None" = None,
         deny: "Iterable[str]" = (),
-        direction: int = 0,
+        direction: "int | None" = None,
         window: int = 8,
         silence_ms: "int | None" = None,
+        packet_size: int = 255,
+        key: "bytes | None" = None,
+        reliable: "bool | None" = None,
     ) -> Limpet:
         """Give a driver to the bus: a link to one neighbour, and the limpet that joins both buses.
 
         allow, deny: names or patterns that may pass (None: all) or may not. direction: the side of
-        the tile, 0..7. silence_ms: how long the neighbour may be silent; None: 3000 below 115200
-        baud, else 1000. Opens the driver's device: raises OSError with a sentence on what to do.
+        the tile, 0..7; None: no side. window, packet_size: see Link. silence_ms: how long the
+        neighbour may be silent; None: 3000 below 115200 baud, else 1000. key: 16..64 random bytes
+        that both ends have: who has not gets no session. reliable: the wire loses nothing (TCP
+        from end to end), so nothing is sent twice; None: what the driver says. Opens the driver's
+        device: raises OSError with a sentence on what to do.
         """
         if silence_ms is None:
             silence_ms = 3000 if 0 < driver.baud < 115200 else 1000
+        options = {
+            "window": window,
+            "silence_ms": silence_ms,
+            "packet_size": packet_size,
+            "direction": NONE if direction is None else direction,
+            "datagrams": driver.datagrams,
+            "reliable": driver.reliable if reliable is None else reliable,
+            "auth": None if key is None else _auth(key),
+        }
         self.runner.check_open()
         driver.open()  # may take its time: others go on meanwhile
         try:
             with self.waiter.lock:
-                return self._join(driver, allow, deny, direction, window, silence_ms)
+                return self._join(driver, allow, deny, options)
         except Exception:
             driver.close()
             raise
@@ -217,19 +232,31 @@ class Bus(Core):
         driver: "Driver",
         allow: "Iterable[str] | None",
         deny: "Iterable[str]",
-        direction: int,
-        window: int,
-        silence_ms: int,
+        options: "dict[str, Any]",
     ) -> Limpet:
         hot = self.open_hot(2 * self.queue_size)
         try:
-            limpet = Limpet(self, hot, allow, deny, direction, window, silence_ms)
+            limpet = Limpet(self, hot, allow, deny, options)
             self.runner.add(driver, limpet)
         except Exception:  # whatever it is: nothing of the limpet stays
             self.shut(hot)
             raise
         self.limpets.append(limpet)
+        if self.runner.tile is not None:
+            self.runner.tile.attach(limpet.neighbour)
         return limpet
+
+    @property
+    def tile(self) -> "Tile":
+        """This node as its neighbours see it: services, MFMT, neighbours (tile.py)."""
+        with self.waiter.lock:
+            if self.runner.tile is None:
+                from .tile import Tile
+
+                self.runner.tile = Tile(self.waiter, self.node, self.epoch)
+                for limpet in self.limpets:
+                    self.runner.tile.attach(limpet.neighbour)
+            return self.runner.tile
 
     def every(self, period_ms: int, function: "Callable[[], object]") -> Timer:
         """Call `function` each `period_ms` while somebody pumps the bus.
@@ -278,8 +305,6 @@ class Bus(Core):
         self.closed = True  # ends the waits of all threads
         self.runner.close()
         with self.waiter.lock:
-            for limpet in self.limpets:
-                limpet.close()
             for ksock in list(self.ksocks):
                 ksock.close()
         self.waiter.close()

@@ -12,7 +12,7 @@ from .port import cobs_decode, cobs_encode, const, copy, crc16
 from .stats import Stats
 
 _CHECK_SIZE = const(2)
-_PACKET_MIN = const(3)  # the shortest that means something: a null packet
+_PACKET_MIN = const(1)  # the shortest: an MFMT packet without data
 
 
 def wire_size(packet_size: int) -> int:

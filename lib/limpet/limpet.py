@@ -25,6 +25,7 @@ from .status import LINK_DOWN, LINK_LOST
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from .bus import Bus
     from .hot import Hot
@@ -59,10 +60,9 @@ class Limpet:
         hot: "Hot",
         allow: "Iterable[str] | None",
         deny: "Iterable[str]",
-        direction: int,
-        window: int,
-        silence_ms: int,
+        options: "dict[str, Any]",
     ) -> None:
+        """Make it. options: arguments of the Link."""
         self._allow = None if allow is None else [_checked(p) for p in allow]
         self._deny = [_checked(p) for p in deny]
         self.bus = bus
@@ -78,10 +78,8 @@ class Limpet:
             bus.epoch,
             bus.random,
             self,
-            window=window,
-            silence_ms=silence_ms,
-            direction=direction,
             index=self.index,
+            **options,
         )
         self.neighbour = self.link.neighbour
         self.driver: Driver | None = None  # what moves the link's bytes

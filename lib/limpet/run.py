@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from .limpet import Limpet
     from .link import Link
     from .port import Waiter
+    from .tile import Tile
 
     class Driver(Protocol):
         """What the runner needs of a driver (transport/pump.py)."""
 
         baud: int
         writing: bool
+        datagrams: bool
+        reliable: bool
 
         def open(self) -> None: ...
         def attach(self, link: Link, waiter: Waiter) -> None: ...
@@ -66,6 +69,7 @@ class Runner:
         self.serving = False  # serve() runs
         self.stopped = False
         self.crews: list[Crew] = []  # of aio.py: whose tasks wait
+        self.tile: Tile | None = None  # made when somebody asks the bus for it
         self._bus = bus
         self._waiter = bus.waiter
         self._drivers: list[Driver] = []
@@ -76,7 +80,11 @@ class Runner:
         driver.attach(limpet.link, self._waiter)
         limpet.driver = driver
         limpet.hot.watch = self._waiter
-        self._drivers.append(driver)
+        self.attend(driver)
+
+    def attend(self, pump: "Driver") -> None:
+        """Call its pump() at each turn from now on."""
+        self._drivers.append(pump)
         self._waiter.wake()
 
     def every(self, period_ms: int, function: "Callable[[], object]") -> Timer:
@@ -103,6 +111,8 @@ class Runner:
         self.inside = False  # an exception may have ended the turn before
         moved = self._pump_drivers(now_ms)
         due = self._bus.poll(now_ms)
+        if self.tile is not None:
+            due = min(due, self.tile.poll(now_ms))
         moved = self._call_handlers() or moved
         due = self._run_timers(now_ms, due)
         return 0 if moved else due
@@ -289,7 +299,10 @@ class Runner:
                 break
             self._waiter.wait(1, False)
         with self._waiter.lock:
+            for limpet in self._bus.limpets:
+                limpet.close()
             for driver in self._drivers:
+                driver.pump(self.now())  # the neighbour is told, if the device takes it now
                 driver.close()
             self._drivers = []
             self._timers = []

@@ -28,16 +28,23 @@ class Stats(Counters):
     rx_frames: int  # frames that were right and of this session, HELO included
     tx_frames: int  # frames built, HELO included
     rx_bad: int  # no legal COBS, wrong check, malformed, or another session's
+    rx_forged: int  # keyed: right check, but no or a wrong authentication code
+    rx_replayed: int  # keyed: the code was right once, but this frame has come before
     rx_overlong: int  # runs of bytes without a delimiter that no frame can have
     rx_duplicate: int  # reliable frames that had come before
     rx_unknown: int  # right frames that nobody here serves
+    rx_closed: int  # MFMT packets of a neighbour that is not compatible
+    rx_dropped: int  # right packets that found no room, or were held for too long
     tx_retransmit: int  # reliable frames sent once more
     tx_timeout: int  # of these: a timer ran out, instead of a later frame being acknowledged
+    tx_dropped: int  # packets of services that a session's end took back
     acks_sent: int  # null frames sent: acks, also to keep alive
+    probes_sent: int  # of these: asked a full neighbour for its credit
     helo_sent: int
     helo_received: int
-    helo_refused: int  # from a twin, with another protocol version, or our own echo
+    helo_refused: int  # a twin's, another protocol version's, our own echo, or a mismatch
     sessions: int  # sessions begun
+    closes: int  # of these: closed by the neighbour in good order
     events_lost: int  # Tile Event Packets dropped because nobody took them
 
     def __init__(self) -> None:
@@ -46,6 +53,7 @@ class Stats(Counters):
 
 
 NAMES = (
-    "rx_bytes tx_bytes device_lost rx_frames tx_frames rx_bad rx_overlong rx_duplicate rx_unknown "
-    "tx_retransmit tx_timeout acks_sent helo_sent helo_received helo_refused sessions events_lost"
+    "rx_bytes tx_bytes device_lost rx_frames tx_frames rx_bad rx_forged rx_replayed rx_overlong "
+    "rx_duplicate rx_unknown rx_closed rx_dropped tx_retransmit tx_timeout tx_dropped acks_sent "
+    "probes_sent helo_sent helo_received helo_refused sessions closes events_lost"
 ).split()

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""What a link says next: the half of Link that builds frames. The other half: link.py.
+
+Rules: a frame is built just in time, and one call builds one. The order: a HELO that is due, an
+ack that tells of a gap or of credit, MFMT packets, what was lost, new packets, an ack that is due
+or a keep-alive. New packets are of two classes: urgent ones, where the limpet's and those of
+services take turns, go before bulk ones, which get every eighth turn all the same and leave one
+place of the window to the urgent ones.
+"""
+
+from .frame import seal
+from .port import const
+from .ticks import ticks_diff
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from . import stream
+    from .auth import Auth
+    from .channel import Outgoing
+    from .neighbour import Neighbour
+    from .reception import Receiver
+    from .session import Session
+    from .stats import Stats
+    from .window import Sender
+
+    class Client(Protocol):
+        """Who uses a link; bound once, in its constructor."""
+
+        def fill(self, buf: bytearray, start: int, end: int) -> int:
+            """Put a payload into buf[start:end] and return its size; 0 = nothing to say."""
+
+        def receive(self, buf: bytearray, start: int, end: int) -> None:
+            """Take the payload buf[start:end], valid until return."""
+
+        def connected(self) -> None:
+            """A session has begun."""
+
+        def disconnected(self) -> None:
+            """It has ended; what was not acknowledged is in doubt."""
+
+        def ready(self) -> bool:
+            """Return whether fill() would give something."""
+
+
+_HELO_START = const(0xFFFF)
+_UP = const(1)
+_RELIABLE_LIMPET = const(0x42)
+_PROBE = const(0x80)  # byte 1 of a null packet: tell me your credit
+_TWICE = const(0x40)  # ... a frame came twice
+
+_HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
+_ONCE_HEAD = const(2)  # of another one
+_NULL_ACK = const(2)  # where the ack is in a null packet, then credit and bits
+
+# Ranks of Outgoing.
+_MFMT = const(0)
+_URGENT = const(1)
+_BULK = const(2)
+_PAUSE_MS = const(160)
+_TURNS = const(8)  # frames of which one is bulk, if any waits
+
+
+class Output:
+    """The frames of one link. Its attributes are made by Link."""
+
+    neighbour: "Neighbour"
+    stats: "Stats"
+    state: int
+    window: int
+    payload_max: int
+    _client: "Client"
+    _session: "Session"
+    auth: "Auth | None"
+    _tx: "Sender | stream.Sender"
+    _rx: "Receiver | stream.Receiver"
+    _ack: bytearray
+    _byte0: int
+    _keep_ms: int
+    _closed: bool
+    _leaving: int
+
+    def __init__(self) -> None:
+        self._sent = 0  # when the last frame of this session went
+        self._turn = 0  # frames since the last bulk one
+        self._greeted = False  # the last frame was a HELO
+        self._over = False  # the session is to end
+        self._once: bytearray | None = None  # for packets that are sent once; made when needed
+        self._count = self.stats.count
+
+    def take(self, out: bytearray, now_ms: int) -> int:  # hot:
+        """Put the next frame into out (wire_size bytes); return its size, 0 = nothing to send."""
+        if self._closed:
+            return self._say_helo(out, now_ms) if self._leaving else 0
+        if self._session.due_in(self.state == _UP, now_ms) <= 0 and not self._greeted:
+            self._greeted = self.state == _UP  # then others first: HELOs may come in masses
+            return self._say_helo(out, now_ms)
+        self._greeted = False
+        if self.state != _UP:
+            return 0
+        if not self._rx.urgent or self._rx.is_plain():
+            size = self._next(out, now_ms)
+            if size:
+                return size
+            if self._rx.ack_in(now_ms) > 0 and self._idle_in(now_ms) > 0 and not self._tx.probe:
+                return 0
+        return self._null(out, now_ms)
+
+    def _next(self, out: bytearray, now_ms: int) -> int:  # hot:
+        box = self.neighbour.out
+        if box is not None and box.waiting(_MFMT):
+            return self._say_once(box, _MFMT, out, now_ms)
+        i = self._tx.again()
+        if i < 0:
+            if box is not None and box.total:
+                return self._choose(box, out, now_ms)
+            i = self._fill(now_ms)
+        return self._slot(i, out, now_ms) if i >= 0 else 0
+
+    def _choose(self, box: "Outgoing", out: bytearray, now_ms: int) -> int:  # hot:
+        self._turn += 1
+        size = 0
+        if self._turn >= _TURNS:
+            size = self._service(box, _BULK, out, now_ms)
+        elif self._turn & 1:
+            size = self._service(box, _URGENT, out, now_ms)
+        if size:
+            return size
+        size = self._fill(now_ms)
+        if size >= 0:
+            return self._slot(size, out, now_ms)
+        return self._service(box, _URGENT, out, now_ms) or self._service(box, _BULK, out, now_ms)
+
+    def _service(self, box: "Outgoing", rank: int, out: bytearray, now_ms: int) -> int:  # hot:
+        if not box.waiting(rank):
+            return 0
+        if not box.is_reliable(rank):
+            return self._say_once(box, rank, out, now_ms)
+        keep = 1 if rank == _BULK and self._turn < _TURNS and self.window > 4 else 0
+        i = self._tx.free(keep)
+        if i < 0:
+            return 0
+        if rank == _BULK:
+            self._turn = 0
+        self._tx.add(i, box.take(rank, self._tx.buffers[i], _HEAD), now_ms)
+        return self._slot(i, out, now_ms)
+
+    def _say_once(self, box: "Outgoing", rank: int, out: bytearray, now_ms: int) -> int:  # hot:
+        if rank == _BULK:
+            self._turn = 0
+        packet = self._once
+        if packet is None:
+            packet = self._once = bytearray(len(self._tx.buffers[0]))
+        return self._seal(out, packet, box.take(rank, packet, _ONCE_HEAD), now_ms)
+
+    def _fill(self, now_ms: int) -> int:  # hot:
+        """Ask the client for a payload; return its slot, -1 if there is none."""
+        i = self._tx.free(0)
+        if i >= 0:
+            packet = self._tx.buffers[i]
+            size = self._client.fill(packet, _HEAD, _HEAD + self.payload_max)
+            if size > 0:
+                packet[0] = self._byte0
+                packet[1] = _RELIABLE_LIMPET
+                self._tx.add(i, _HEAD + size, now_ms)
+                return i
+        return -1
+
+    def _slot(  # hot:
+        self, i: int, out: bytearray, now_ms: int
+    ) -> int:
+        packet = self._tx.buffers[i]
+        packet[3] = self._rx.expected
+        self._tx.sent(i, now_ms)
+        if self._rx.is_plain():
+            self._rx.told()
+        return self._seal(out, packet, self._tx.sizes[i], now_ms)
+
+    def _null(self, out: bytearray, now_ms: int) -> int:  # hot:
+        """Build a null frame: the ack, the credit, and which later frames are here."""
+        packet = self._ack
+        packet[0] = self._byte0
+        packet[1] = _TWICE if self._rx.twice else 0
+        packet[2] = self._rx.expected
+        size = _NULL_ACK + 1
+        if self._tx.probe:
+            self._tx.probe = False
+            packet[1] |= _PROBE
+            self._count("probes_sent")
+        if not self._rx.is_plain():
+            size = self._rx.describe(packet, size)
+        self._rx.twice = False
+        self._rx.told()
+        self._count("acks_sent")
+        return self._seal(out, packet, size, now_ms)
+
+    def _seal(self, out: bytearray, packet: bytearray, size: int, now_ms: int) -> int:  # hot:
+        if self.auth is not None:
+            size = self.auth.seal(packet, size)
+            if size < 0:
+                self._over = True  # its counters are used up: poll() ends the session
+                return 0
+        self._count("tx_frames")
+        # After a pause, behind a delimiter of its own: noise may stand on the line before it.
+        out[0] = 0
+        at = 1 if ticks_diff(now_ms, self._sent) > _PAUSE_MS else 0
+        self._sent = now_ms
+        return at + seal(out, at, packet, size, self._session.start_out)
+
+    def _say_helo(self, out: bytearray, now_ms: int) -> int:  # hot:
+        # Behind a delimiter of its own: what was cut off on the line before does not spoil it.
+        self._count("tx_frames")
+        self._count("helo_sent")
+        if self._leaving:
+            self._leaving -= 1
+            self._session.leave()
+        out[0] = 0
+        now_ms = self._session.write(self.state == _UP, now_ms)
+        return 1 + seal(out, 1, self._session.hello, now_ms, _HELO_START)
+
+    def _idle_in(self, now_ms: int) -> int:  # hot:
+        """Return ms until a keep-alive is due."""
+        return self._keep_ms - ticks_diff(now_ms, self._sent)
+
+    def _has_more(self) -> bool:  # hot:
+        """Return whether something waits to be said: packets, acks and HELO apart."""
+        box = self.neighbour.out
+        return self._client.ready() or box is not None and box.total > 0
+
+    def _may_say_more(self) -> bool:  # hot:
+        """Return whether some of it can go now."""
+        box = self.neighbour.out
+        return self._tx.free(0) >= 0 or (
+            box is not None
+            and (
+                box.waiting(_MFMT) > 0
+                or (box.waiting(_URGENT) > 0 and not box.is_reliable(_URGENT))
+                or (box.waiting(_BULK) > 0 and not box.is_reliable(_BULK))
+            )
+        )
