@@ -7,7 +7,7 @@ import unittest
 
 from costs import cost
 from limpet import port
-from limpet.port import Waiter, copy, entropy, open_uart, ticks_ms, unique_id
+from limpet.port import Waiter, copy, entropy, open_device, ticks_ms, unique_id
 from limpet.ticks import ticks_diff
 from limpet.transport.uart import UARTDriver
 
@@ -22,7 +22,7 @@ NAMES = (
     "copy",
     "crc16",
     "entropy",
-    "open_uart",
+    "open_device",
     "print_exception",
     "store",
     "ticks_ms",
@@ -96,27 +96,27 @@ class TestOpening(unittest.TestCase):
     def test_a_missing_device_is_told(self):
         """OSError with errno 2, the path and what to look at."""
         with self.assertRaises(OSError) as caught:
-            open_uart({"port": "/dev/no-such-tty", "baud": 115200})
+            open_device("uart", {"port": "/dev/no-such-tty", "baud": 115200})
         self.assertEqual(caught.exception.errno, 2)
         self.assertIn("no device /dev/no-such-tty: is it plugged in", str(caught.exception))
 
     def test_what_is_no_tty_is_told(self):
         for path in ("/dev/null", "/"):
             with self.assertRaises(OSError) as caught:
-                open_uart({"port": path})
+                open_device("uart", {"port": path})
             self.assertIn(path + " is not a serial device", str(caught.exception))
 
     def test_settings_without_a_device(self):
         for settings in ({}, {"baud": 9600}, {"port": ""}, {"port": 7}):
             with self.assertRaises(ValueError):
-                open_uart(settings)
+                open_device("uart", settings)
 
 
 class TestStream(unittest.TestCase):
     """A tty for real: the near end of a new pty, whose far end nobody has opened."""
 
     def setUp(self):
-        self.stream = open_uart({"port": "/dev/ptmx", "baud": 115200})
+        self.stream = open_device("uart", {"port": "/dev/ptmx", "baud": 115200})
         self.addCleanup(self.stream.close)
         self.waiter = Waiter()
         self.addCleanup(self.waiter.close)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The driver for every byte stream: a UART, a serial device, a pty, a TCP connection.
 
-Rule: what differs between platforms is in port.open_uart; here is what a stream's answers mean.
+Rule: what differs between platforms is in port.open_device; here is what a stream's answers mean.
 """
 
-from ..port import const, open_uart
+from ..port import const, open_device
 from .pump import Driver
 
 TYPE_CHECKING = const(0)
@@ -40,7 +40,7 @@ class UARTDriver(Driver):
         self._settings = settings
 
     def _open(self) -> None:
-        self.stream = self._opened = open_uart(self._settings)
+        self.stream = self._opened = open_device("uart", self._settings)
 
     def _reopen(self) -> bool:
         if not self._opened.reopen():

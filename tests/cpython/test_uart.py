@@ -10,7 +10,7 @@ import time
 import pytest
 import serial
 
-from limpet.port import open_uart, ticks_ms
+from limpet.port import open_device, ticks_ms
 from limpet.transport.uart import UARTDriver
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
@@ -18,7 +18,7 @@ LIMIT_S = 5  # nothing here takes so long, unless it is broken
 
 def refusal(settings):
     with pytest.raises(OSError) as caught:
-        open_uart(settings)
+        open_device("uart", settings)
     assert not isinstance(caught.value, serial.SerialException)
     return caught.value
 
@@ -28,7 +28,7 @@ def refusal(settings):
 
 def test_bytes_pass_both_ways_unchanged(line):
     """All 256 values: no echo, no translation, no control characters."""
-    stream = open_uart({"port": line.path, "baud": 115200})
+    stream = open_device("uart", {"port": line.path, "baud": 115200})
     every = bytes(range(256))
     buf = bytearray(512)
     assert stream.readinto(buf) is None
@@ -48,7 +48,7 @@ def test_bytes_pass_both_ways_unchanged(line):
 
 def test_a_full_device_takes_a_part_and_then_nothing(line):
     """Writing never blocks; what the device did not take is not lost."""
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     block = bytearray(bytes(range(256)) * 16)
     sent = 0
     while True:
@@ -64,7 +64,7 @@ def test_a_full_device_takes_a_part_and_then_nothing(line):
 
 def test_a_hang_up_is_told_from_silence(line):
     """No bytes: None. The other end gone: 0, or an error; writing then fails."""
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     buf = bytearray(10)
     assert stream.readinto(buf) is None
     line.close()
@@ -81,7 +81,7 @@ def test_a_hang_up_is_told_from_silence(line):
 def test_tcp():
     """socket:// joins a server; its end is told."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        stream = open_uart({"port": f"socket://127.0.0.1:{server.getsockname()[1]}"})
+        stream = open_device("uart", {"port": f"socket://127.0.0.1:{server.getsockname()[1]}"})
         far, _ = server.accept()
     buf = bytearray(10)
     assert stream.readinto(buf) is None
@@ -108,7 +108,7 @@ def test_a_missing_device():
 
 def test_a_port_in_use(line):
     """A second program, or a second driver, is told so; the first one goes on."""
-    first = open_uart({"port": line.path})
+    first = open_device("uart", {"port": line.path})
     e = refusal({"port": line.path})
     assert e.errno in (errno.EAGAIN, errno.EBUSY)
     assert f"{line.path} is in use by another program" in str(e)
@@ -117,7 +117,7 @@ def test_a_port_in_use(line):
     while first.readinto(buf) is None:
         pass
     first.close()
-    open_uart({"port": line.path}).close()
+    open_device("uart", {"port": line.path}).close()
 
 
 def test_no_permission(monkeypatch):
@@ -153,7 +153,7 @@ def test_nobody_listens():
 )
 def test_a_wrong_address(port):
     with pytest.raises(ValueError, match="socket://host:port"):
-        open_uart({"port": port})
+        open_device("uart", {"port": port})
 
 
 def test_an_unknown_kind_of_address():

@@ -8,7 +8,7 @@ import time
 import pytest
 import serial
 
-from limpet.port import open_uart, ticks_ms
+from limpet.port import open_device, ticks_ms
 from limpet.transport.uart import UARTDriver
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
@@ -147,7 +147,7 @@ def test_closing_while_it_connects(waiter, link, pump_until):
 def test_a_server_that_refuses_is_tried_again(waiter, no_waiting):
     """Whether told at once or later: no exception, no file left, and each 500 ms anew."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        stream = open_uart({"port": f"socket://127.0.0.1:{server.getsockname()[1]}"})
+        stream = open_device("uart", {"port": f"socket://127.0.0.1:{server.getsockname()[1]}"})
     stream.close()
     no_waiting()
     before = len(os.listdir("/proc/self/fd"))
@@ -162,7 +162,7 @@ def test_a_server_that_refuses_is_tried_again(waiter, no_waiting):
 def test_a_socket_does_not_meet_itself():
     """Connecting to a free port of this machine may succeed, for the socket itself answers."""
     server = socket.create_server(("127.0.0.1", 0))
-    stream = open_uart({"port": f"socket://127.0.0.1:{server.getsockname()[1]}"})
+    stream = open_device("uart", {"port": f"socket://127.0.0.1:{server.getsockname()[1]}"})
     stream.close()
     stream._connecting = True
     stream._port = socket.socket()

@@ -6,13 +6,13 @@ import signal
 import threading
 import time
 
-from limpet.port import open_uart
+from limpet.port import open_device
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
 
 
 def test_a_readable_stream_ends_the_sleep(line, waiter):
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
     waiter.wait(0, False)
     assert not waiter.wait(10, False)
@@ -27,7 +27,7 @@ def test_a_readable_stream_ends_the_sleep(line, waiter):
 
 def test_only_a_blocked_stream_is_waited_for_to_write(line, waiter):
     """A stream with room must not keep the bus awake when another one's bytes wait."""
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
     waiter.wait(0, False)
     assert not waiter.wait(10, True)
@@ -39,7 +39,7 @@ def test_only_a_blocked_stream_is_waited_for_to_write(line, waiter):
 
 
 def test_a_closed_stream_does_no_harm(line, waiter):
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
     stream.close()
     waiter.wait(0, False)
@@ -69,7 +69,7 @@ def test_wakes_are_not_lost(waiter):
 
 def test_while_one_thread_pumps_the_others_sleep_until_a_wake(line, waiter):
     """A thread that is not the pump is not disturbed by streams, but by wake()."""
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
     line.write(b"x")
     waiter.own()

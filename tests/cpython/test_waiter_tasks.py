@@ -8,14 +8,14 @@ import threading
 
 import pytest
 
-from limpet.port import open_uart
+from limpet.port import open_device
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
 
 
 def test_tasks_and_streams(line, waiter):
     """Two tasks sleep on one Waiter: a stream, a wake and a time-out reach both."""
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
     waiter.wait(0, False)
 
@@ -58,7 +58,7 @@ def tasks_waiting(waiter, count, writing=False):
 
 def test_overlapping_tasks_pile_nothing_up(line, waiter):
     """One task sleeps on while another one comes and goes: as much is watched as at first."""
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
 
     async def main():
@@ -81,7 +81,7 @@ def test_overlapping_tasks_pile_nothing_up(line, waiter):
 
 def test_a_writer_is_watched_while_a_task_wants_it(line, waiter):
     """A blocked write that is over does not keep the loop busy, whoever sleeps on."""
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
     turns = 0
 
@@ -115,7 +115,7 @@ def test_a_writer_is_watched_while_a_task_wants_it(line, waiter):
 
 
 def test_a_task_that_only_reads_leaves_the_writer_to_another(line, waiter):
-    stream = open_uart({"port": line.path})
+    stream = open_device("uart", {"port": line.path})
     waiter.add(stream)
     block = bytearray(4096)
     while waiter.wait(20, True):
@@ -156,7 +156,7 @@ def unplug(waiter, stream):
 def test_a_removed_stream_leaves_the_loop(make_line, waiter):
     """At once in the loop's thread; and a new stream with its file number is watched again."""
     lines = [make_line() for _ in range(5)]
-    streams = [open_uart({"port": lines[0].path})]
+    streams = [open_device("uart", {"port": lines[0].path})]
     waiter.add(streams[0])
     fd = streams[0].fileno()
 
@@ -172,7 +172,7 @@ def test_a_removed_stream_leaves_the_loop(make_line, waiter):
         await asyncio.gather(*tasks)
         for i, line in enumerate(lines[1:]):
             await waiter.wait_async(0, False)
-            stream = open_uart({"port": line.path})
+            stream = open_device("uart", {"port": line.path})
             assert stream.fileno() == fd
             waiter.add(stream)
             await waiter.wait_async(0, False)

@@ -5,6 +5,7 @@ Rule: the names are the table in ports/README.md, the same on every platform and
 """
 
 from .codec import cobs_decode, cobs_encode, crc16
+from .device import open_device
 from .kbus import KBUS
 from .system import (
     NAME,
@@ -17,7 +18,6 @@ from .system import (
     ticks_ms,
     unique_id,
 )
-from .uart import open_uart
 from .waiter import Waiter
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "copy",
     "crc16",
     "entropy",
-    "open_uart",
+    "open_device",
     "print_exception",
     "store",
     "ticks_ms",

@@ -4,9 +4,9 @@
 Rule: the names are the table in ports/README.md, the same on every platform and nothing else.
 """
 
+from .device import open_device
 from .kbus import KBUS
 from .system import NAME, buffer, const, entropy, print_exception, ticks_ms, unique_id
-from .uart import open_uart
 from .waiter import Waiter
 
 try:
@@ -25,7 +25,7 @@ __all__ = (
     "copy",
     "crc16",
     "entropy",
-    "open_uart",
+    "open_device",
     "print_exception",
     "store",
     "ticks_ms",

@@ -61,7 +61,7 @@ class Waiter:
         self._aim_all()
 
     def add(self, stream) -> None:
-        """Sleep on `stream` too: of open_uart, or whatever poll takes. None is ignored."""
+        """Sleep on `stream` too: of open_device, or whatever poll takes. None is ignored."""
         if stream is not None and stream not in self._streams:
             self._streams.append(stream)
             self._aim_all()

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""What moves a link's bytes on CPython, by kind.
+
+Rule: the module of a kind is imported when the first device of that kind is opened, so that
+nobody needs the packages of what is not used.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def open_device(kind: str, settings: "dict[str, Any]") -> "Any":
+    """Open a device: "uart", a byte stream; what `settings` are is told in ports/README.md.
+
+    Raises OSError with a sentence that says what to do; ValueError for settings that cannot be.
+    """
+    if kind == "uart":
+        from .uart import open_uart
+
+        return open_uart(settings)
+    raise ValueError(f'no devices of kind "{kind}" here')

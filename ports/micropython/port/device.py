@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""What moves a link's bytes on MicroPython, by kind.
+
+Rule: the module of a kind is imported when the first device of that kind is opened: a board has
+the files and the memory for what it uses.
+"""
+
+
+def open_device(kind, settings):
+    """Open a device: "uart", a byte stream; what `settings` are is told in ports/README.md.
+
+    Raises OSError with a sentence that says what to do; ValueError for settings that cannot be.
+    """
+    if kind == "uart":
+        from .uart import open_uart
+
+        return open_uart(settings)
+    raise ValueError('no devices of kind "%s" here' % kind)
