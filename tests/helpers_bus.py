@@ -6,6 +6,8 @@ just below its wrap. A side can lose its power (reset): its bus is gone without 
 the line stays. A turn that is due again and again at the same time is a fault, and raises.
 """
 
+import unittest
+
 from buses import parked
 from limpet import Bus
 from limpet.link import UP
@@ -203,3 +205,35 @@ class Reader:
             return ("", b"")
         kind = "reply" if found[0].kind == "reply" else found[0].name[7:]
         return (kind, found[0].data)
+
+
+class Case(unittest.TestCase):
+    """An asker on one side of a link and a replier on the other."""
+
+    def make(self, near=None, far=None, **options):
+        """Make a Pair with an asker on side 0, `near`, and a replier on side 1, `far`."""
+        self.pair = Pair(**options)
+        self.near = Reader(self.pair.buses[0], **(near or {}))
+        self.far = Reader(self.pair.buses[1], **(far or {"replier": ["$.Far"]}))
+        self.pair.connect()
+
+    def ask(self, data=b"?", name="$.Far", deadline_ms=None):
+        return self.near.ks.request(name, data, deadline_ms)
+
+    def serve(self, ms=60, data=b"!"):
+        """Let time pass; side 1 replies to all that is there."""
+        self.pair.run(ms)
+        for message in self.far.read():
+            if message.wants_reply:
+                self.far.ks.reply(message, message.data if data is None else data)
+        self.pair.run(ms)
+
+    def ends(self, serial, kind, executed):
+        """Check how a request has ended."""
+        self.assertEqual(self.near.answer(serial)[0], kind)
+        answer = [m for m in self.near.messages if m.in_reply_to == serial][0]
+        self.assertEqual(answer.executed, executed)
+
+    def done(self):
+        self.pair.close()
+        self.assertEqual(self.pair.leaks(), "")

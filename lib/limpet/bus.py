@@ -15,6 +15,8 @@ from .port import Waiter, const, entropy, unique_id
 from .rand import Random
 from .run import Runner, Timer
 
+_NO_SIDE = const(8)  # tile.NONE
+
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .hot import Hot
     from .irq import IrqInbox
     from .run import Driver
+    from .tile import Tile
     from .usage import Usage
 
 
@@ -209,15 +212,19 @@ class Bus(Core):
         """
         if silence_ms is None:
             silence_ms = 3000 if 0 < driver.baud < 115200 else 1000
-        options = {
+        options: dict[str, Any] = {
             "window": window,
             "silence_ms": silence_ms,
             "packet_size": packet_size,
-            "direction": NONE if direction is None else direction,
+            "direction": _NO_SIDE if direction is None else direction,
             "datagrams": driver.datagrams,
             "reliable": driver.reliable if reliable is None else reliable,
-            "auth": None if key is None else _auth(key),
+            "auth": None,
         }
+        if key is not None:
+            from .auth import Auth
+
+            options["auth"] = Auth(key, entropy)
         self.runner.check_open()
         driver.open()  # may take its time: others go on meanwhile
         try:

@@ -13,7 +13,7 @@ from .errors import EADDRNOTAVAIL, EAGAIN, EBADMSG, EMSGSIZE, ENOSPC
 from .names import check as check_name
 from .names import is_wildcard
 from .outbox import CONTEXT_COUNT, Ticket
-from .port import const
+from .port import const, copy
 from .record import Cursor
 from .send import STAGED
 from .status import CODE_MAX, FAILED, LINK_LOST
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
 _ERRNO_MAX = const(199)
+_TEXT_MAX = const(1010)  # a record with the longest name
 
 # Why a bind for the far side may do later: no place, or a bind event finds no room.
 _LATER = (-ENOSPC, -EAGAIN)
@@ -45,7 +46,13 @@ class Inbox:
         # What the far side has bound and the full table here refused: (text, is a replier).
         self.waiting: list[tuple[str, bool]] = []
         self._last_serial = 0
+        # A record that comes in pieces: its buffer, made when one first does, and what is in it.
+        self._whole: bytearray | None = None
+        self._fill = 0
+        self._is_text = False  # it is a control record: it has a name
         # Of the record at hand:
+        self._alone = False  # it came in pieces
+        self._serial = 0
         self._context = 0
         self._deadline_ms: int | None = None
 
@@ -53,7 +60,7 @@ class Inbox:
         """Begin anew: a session has ended or begun."""
         self.contexts.reset()
         self.waiting = []
-        self._last_serial = 0
+        self._last_serial = self._fill = 0
 
     def receive(self, buf: bytearray, start: int, end: int) -> None:  # hot:
         """Take the records of one frame."""
@@ -90,13 +97,15 @@ class Inbox:
         # sender's name.
         self._context = self._cursor.get()
         # Below zero first: the sum of two 30-bit numbers is no small int on a board.
-        delta = self._cursor.get_varint() - _HALF
-        self._last_serial = (self._last_serial - _HALF + delta) & _MASK
+        self._serial = self._cursor.get_varint()
+        if not self._alone:
+            self._serial = (self._last_serial - _HALF + (self._serial - _HALF)) & _MASK
+            self._last_serial = self._serial
 
     def _sign(self) -> None:  # hot:
         hot = self._hot
         hot.net = self._limpet.link.peer_node
-        hot.serial = self._last_serial
+        hot.serial = self._serial
         hot.sender = self.contexts.sender(self._context)
         hot.offset = self._cursor.i
 
@@ -212,6 +221,44 @@ class Inbox:
         else:
             self._limpet.stats.count("late")
 
+    # Pieces
+
+    def _gather(self, last: bool) -> None:  # hot:
+        # What is larger than the buffer is larger than a slot: its end does not matter.
+        cursor = self._cursor
+        count = cursor.left()
+        if not self._fill and count:
+            self._is_text = cursor.buf[cursor.i] & record.KIND == record.CONTROL
+        whole = self._whole
+        if whole is None or self._is_text and len(whole) < min(self._fill + count, _TEXT_MAX):
+            whole = self._grow()
+        count = min(count, len(whole) - self._fill)
+        copy(whole, self._fill, cursor.buf, cursor.i, count)
+        self._fill += count
+        if last:
+            self._take_whole(whole)
+
+    def _take_whole(self, whole: bytearray) -> None:  # hot:
+        cursor = self._cursor
+        buf = cursor.buf
+        end = cursor.end
+        cursor.over(whole, 0, self._fill)
+        self._fill = 0
+        self._alone = True
+        self._take(cursor.get())
+        self._alone = False
+        cursor.buf = buf
+        cursor.end = end
+
+    def _grow(self) -> bytearray:
+        # For any message of this bus, or once more for the longest name.
+        size = self._limpet.bus.pool.size + record.HEAD_SIZE_MAX + 1
+        whole = bytearray(max(size, _TEXT_MAX) if self._is_text else size)
+        if self._whole is not None:
+            copy(whole, 0, self._whole, 0, self._fill)
+        self._whole = whole
+        return whole
+
     # Contexts and bindings (first use: these may allocate)
 
     def _control(self, operation: int) -> None:
@@ -219,6 +266,8 @@ class Inbox:
             self._assign()
         elif record.LISTEN <= operation <= record.UNREPLY:
             self._bind(operation)
+        elif record.PIECE <= operation <= record.LAST and not self._alone:
+            self._gather(operation == record.LAST)
         else:
             self._limpet.stats.count("bad")
 

@@ -26,7 +26,6 @@ from .window import Sender
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from . import stream
     from .auth import Auth
     from .output import Client
 
@@ -149,13 +148,11 @@ class Link(Output):
         self._session.set_text(compatibility.encode())
         self.wire_size = wire_size(packet_size)
         self._in = Splitter(packet_size, stats)
-        self._tx: Sender | stream.Sender
-        self._rx: Receiver | stream.Receiver
         if reliable:
-            from . import stream
+            from .stream import StreamReceiver, StreamSender
 
-            self._tx = stream.Sender(packet_size + _CHECK)
-            self._rx = stream.Receiver(packet_size, stats)
+            self._tx = StreamSender(packet_size + _CHECK)
+            self._rx = StreamReceiver(packet_size, stats)
         else:
             self._tx = Sender(window, packet_size + _CHECK, stats, datagrams)
             self._rx = Receiver(window, packet_size, ack_delay_ms, stats)

@@ -2,19 +2,19 @@
 """What a limpet says: bindings of this bus, requests and announcements out of its queue, answers.
 
 Rules: a message is taken from the queue only when its record fits the frame at hand, because taken
-means handed to the link. What would fit no frame at all is refused visibly: a request in a status
-that says it did not run, an announcement in a counter, and a reply becomes Failed, because its
-request did run.
+means handed to the link. What fits no frame goes in pieces, one record at a time and each piece to
+the end of its frame; only urgent messages may go between. A record in pieces gives its number
+whole, because others may come between it and what was numbered last.
 """
 
 from . import record
 from .context import Context, SendContexts
-from .errors import EADDRNOTAVAIL, EBUSY, EMSGSIZE
-from .names import is_wildcard
+from .errors import EADDRNOTAVAIL, EBUSY
+from .interest import Interest
 from .port import const, copy
 from .record import Cursor
-from .slots import REPLY, STATUS, Slot
-from .status import FAILED, REMOTE_ERROR
+from .slots import ANNOUNCEMENT, REPLY, REQUEST, STATUS, Slot
+from .status import REMOTE_ERROR
 from .ticks import ticks_diff
 from .view import MessageView
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 CONTEXT_COUNT = const(32)
 _MASK = const(0x3FFFFFFF)
-_TOO_LARGE = b"EMSGSIZE"
+_URGENT = const(8)
+_PIECE_MIN = const(8)  # less room than this is left to the next frame
+_NOTHING = bytearray(0)
 
 
 class Ticket:
@@ -53,18 +55,20 @@ class Outbox:
         self._limpet = limpet
         self._hot = limpet.hot
         self._answers = limpet.bus.answers
-        self._bindings = limpet.bus.bindings
         self._cursor = Cursor()
         self._view = MessageView()
-        self._start = 0
+        self._start = 0  # of the frame
         self._mark = -1  # where the length of the record at hand goes, -1: it has none
+        # What goes in pieces: the record at hand does; then what is left of it, and its slot.
+        self._cut = False
+        self._rest: bytearray | bytes | memoryview = _NOTHING
+        self._rest_at = self._rest_end = 0
+        self._rest_slot: Slot | None = None
         self._tag = 0  # given last
         self._last_serial = 0
         self._refused = bytearray(256)  # errno by tag of the far side's requests, 0: none
         self._refused_count = 0
-        self._version = -1  # of the bindings that `_changes` was made from
-        self._changes: list[tuple[int, str]] = []  # (operation, text) to be told
-        self._told: list[tuple[int, str]] = []  # what the far side knows
+        self._interest = Interest(limpet)
 
     def reset(self) -> None:
         """Begin anew: a session has ended or begun."""
@@ -72,21 +76,20 @@ class Outbox:
         for ticket in self.tickets:
             ticket.used = False
             ticket.answer = None
+        self._end_rest()
         self._last_serial = 0
         for tag in range(256):
             self._refused[tag] = 0
         self._refused_count = 0
-        self._version = -1
-        self._changes = []
-        self._told = []
+        self._interest.reset()
 
     def ready(self) -> bool:  # hot:
         """Is there something to say?"""
         return (
             self._hot.count > 0
+            or self._rest_end > 0
             or self._refused_count > 0
-            or self._version != self._bindings.version
-            or len(self._changes) > 0
+            or self._interest.pending()
         )
 
     def refuse(self, tag: int, errno: int) -> None:  # hot:
@@ -100,8 +103,7 @@ class Outbox:
         """Put as many records into buf[start:end] as there are and fit; return the bytes put."""
         self._start = start
         self._cursor.over(buf, start, end)
-        if self._version != self._bindings.version:
-            self._compare()
+        self._interest.refresh()
         while self._put_next():
             pass
         self._hot.release()
@@ -109,7 +111,10 @@ class Outbox:
 
     def _put_next(self) -> bool:  # hot:
         # Deal with what is next; False if the frame is full or nothing is left.
-        if self._changes:
+        self._cut = False
+        if self._rest_end:
+            return self._put_urgent() or self._put_piece()
+        if self._interest.changes:
             return self._put_change()
         if self._refused_count:
             return self._put_refusal()
@@ -121,9 +126,37 @@ class Outbox:
             context = self.contexts.find(slot.name, slot.sender)
             if context is None:
                 return self._put_context(slot)
-        if slot.size + record.HEAD_SIZE_MAX > self._cursor.left():
-            return self._cursor.i == self._start and self._take_too_large()
+        if self._size(slot) > self._cursor.left():
+            if self._cursor.i > self._start:
+                return False
+            self._cut = True  # what does not fit an empty frame, fits none
         return self._put_message(context)
+
+    def _put_urgent(self) -> bool:  # hot:
+        # Put the next message between two pieces, if it may go there.
+        if self._hot.count == 0:
+            return False
+        slot = self._hot.slot_at(0)
+        context = self.contexts.find(slot.name, slot.sender)
+        if (
+            not slot.flags & _URGENT
+            or context is None
+            or self._size(slot) > self._cursor.left() - _PIECE_MIN
+        ):
+            return False
+        self._put_message(context)
+        return True
+
+    def _size(self, slot: Slot) -> int:  # hot:
+        """Return what the record of a message takes at most: close enough for every kind."""
+        size = slot.size + (4 if slot.kind == ANNOUNCEMENT else 5)
+        if slot.kind == REQUEST:
+            size += 5
+        number = (slot.serial - self._last_serial) & _MASK
+        while number > 0x7F:
+            size += 1
+            number >>= 7
+        return size
 
     # Messages
 
@@ -188,12 +221,20 @@ class Outbox:
     def _put_origin(self, context: Context) -> None:  # hot:
         serial = self._view.slot.serial
         self._cursor.put(context.index)
+        if self._cut:
+            self._cursor.put_varint(serial)
+            return
         self._cursor.put_varint((serial - self._last_serial) & _MASK)
         self._last_serial = serial
 
     def _put_data(self) -> bool:  # hot:
         cursor = self._cursor
         slot = self._view.slot
+        if self._cut:
+            # The slot stays ours until its last piece has gone.
+            self._rest_slot = self._hot.viewed
+            self._hot.viewed = None
+            return self._put_first(slot.data, slot.size)
         copy(cursor.buf, cursor.i, slot.data, 0, slot.size)
         cursor.i += slot.size
         return self._finish()
@@ -201,13 +242,55 @@ class Outbox:
     def _begin(self, head: int) -> None:  # hot:
         # A record has a length if another one may follow.
         cursor = self._cursor
-        if self.ready():
+        if self._cut:
+            cursor.put(record.CONTROL | record.PIECE)
+            cursor.put(head)
+        elif self.ready():
             cursor.put(head | record.LENGTH)
             self._mark = cursor.i
             cursor.put(0)
         else:
             cursor.put(head)
             self._mark = -1
+
+    # Pieces
+
+    def _put_first(self, data: "bytes | memoryview", size: int) -> bool:  # hot:
+        # Put what fits of a record's data to the end of the frame; the rest follows in pieces.
+        self._rest = data
+        self._rest_end = size
+        self._rest_at = 0
+        self._put_rest(min(size - 1, self._cursor.left()))
+        return False
+
+    def _put_rest(self, count: int) -> None:  # hot:
+        cursor = self._cursor
+        copy(cursor.buf, cursor.i, self._rest, self._rest_at, count)
+        cursor.i += count
+        self._rest_at += count
+
+    def _put_piece(self) -> bool:  # hot:
+        cursor = self._cursor
+        left = self._rest_end - self._rest_at
+        if cursor.left() < _PIECE_MIN:
+            return False
+        if left > cursor.left() - 2:
+            cursor.put(record.CONTROL | record.PIECE)
+            self._put_rest(min(left - 1, cursor.left()))
+            return False
+        cursor.put(record.CONTROL | record.LAST | record.LENGTH)
+        cursor.put(left)
+        self._put_rest(left)
+        self._end_rest()
+        return True
+
+    def _end_rest(self) -> None:  # hot:
+        slot = self._rest_slot
+        self._rest = _NOTHING
+        self._rest_slot = None
+        self._rest_end = 0
+        if slot is not None:
+            self._limpet.bus.pool.let_go(slot)
 
     def _finish(self) -> bool:  # hot:
         if self._mark < 0:
@@ -232,25 +315,6 @@ class Outbox:
         if self._view.answer is not None:
             self._answers.end(self._view.answer, REMOTE_ERROR, EADDRNOTAVAIL)
 
-    def _take_too_large(self) -> bool:
-        # No frame can hold it. What is said instead begins one.
-        self._hot.take(self._view)
-        self._limpet.stats.count("dropped", self._view.missed)
-        answer = self._view.answer
-        slot = self._view.slot
-        if answer is not None:
-            self._answers.end(answer, REMOTE_ERROR, EMSGSIZE)
-        elif self._view.binding is not None:
-            self._limpet.stats.count("dropped")
-        elif slot.cookie >> 8 == self._limpet.generation:
-            self._limpet.stats.count("answers_sent")
-            self._begin(record.ANSWER | record.STATUS)
-            self._put_status(slot.cookie & 0xFF, FAILED, 0)
-            for b in _TOO_LARGE:
-                self._cursor.put(b)
-            return self._finish()
-        return True
-
     def _put_refusal(self) -> bool:  # hot:
         if self._cursor.left() < 5:
             return False
@@ -270,8 +334,8 @@ class Outbox:
     def _put_context(self, slot: Slot) -> bool:
         text = slot.name.text
         permitted = self._limpet.permits(text)
-        if permitted and record.CONTEXT_SIZE_MAX + len(text) > self._cursor.left():
-            return self._cursor.i == self._start and self._take_too_large()
+        if permitted and not self._has_room(text, 6):
+            return False
         context = self.contexts.assign(slot.name, slot.sender)
         context.permitted = permitted
         if not permitted:  # nothing will go under it, so the far side need not know
@@ -282,43 +346,30 @@ class Outbox:
         return self._put_text(text)
 
     def _put_change(self) -> bool:
-        operation, text = self._changes[0]
-        if 2 + len(text) > self._cursor.left():
-            if self._cursor.i > self._start:
-                return False
-            self._changes.pop(0)
-            self._limpet.stats.count("refused")
-            return True
-        self._changes.pop(0)
-        if operation == record.LISTEN or operation == record.REPLY:
-            self._told.append((operation, text))
-        else:
-            self._told.remove((operation - 1, text))
+        operation, text = self._interest.changes[0]
+        if not self._has_room(text, 0):
+            return False
+        self._interest.said()
         self._begin_control(operation)
         return self._put_text(text)
 
+    def _has_room(self, text: str, more: int) -> bool:
+        # Is there room for a control record with a name and `more` bytes, if need be in pieces?
+        self._cut = more + len(text) > self._cursor.left()  # head and length stand for "$."
+        return not self._cut or self._cursor.i == self._start
+
     def _begin_control(self, operation: int) -> None:
+        if self._cut:
+            self._begin(record.CONTROL | operation)
+            return
         self._cursor.put(record.CONTROL | operation | record.LENGTH)
         self._mark = self._cursor.i
         self._cursor.put(0)
 
     def _put_text(self, text: str) -> bool:
-        for c in text[2:]:
-            self._cursor.put(ord(c))
+        data = text[2:].encode()
+        if self._cut:
+            return self._put_first(data, len(data))
+        copy(self._cursor.buf, self._cursor.i, data, 0, len(data))
+        self._cursor.i += len(data)
         return self._finish()
-
-    def _compare(self) -> None:
-        # What is bound here now, against what the far side knows.
-        wanted: list[tuple[int, str]] = []
-        known = set()
-        for b in self._bindings.all():
-            entry = (record.REPLY if b.replier else record.LISTEN, b.text)
-            if b.proxy or entry in known:
-                continue
-            if is_wildcard(b.text) or self._limpet.permits(b.text):
-                known.add(entry)
-                wanted.append(entry)
-        told = set(self._told)
-        self._changes = [(op + 1, text) for op, text in self._told if (op, text) not in known]
-        self._changes += [entry for entry in wanted if entry not in told]
-        self._version = self._bindings.version

@@ -16,13 +16,13 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from . import stream
     from .auth import Auth
     from .channel import Outgoing
     from .neighbour import Neighbour
     from .reception import Receiver
     from .session import Session
     from .stats import Stats
+    from .stream import StreamReceiver, StreamSender
     from .window import Sender
 
     class Client(Protocol):
@@ -73,8 +73,8 @@ class Output:
     _client: "Client"
     _session: "Session"
     auth: "Auth | None"
-    _tx: "Sender | stream.Sender"
-    _rx: "Receiver | stream.Receiver"
+    _tx: "Sender | StreamSender"
+    _rx: "Receiver | StreamReceiver"
     _ack: bytearray
     _byte0: int
     _keep_ms: int

@@ -26,13 +26,13 @@ LISTEN = const(2)  # pattern without "$."
 UNLISTEN = const(3)
 REPLY = const(4)
 UNREPLY = const(5)
+PIECE = const(6)  # a part of a record that fits no frame, and more follow
+LAST = const(7)  # its last part
 OPERATION = const(0x1F)
 
 # What the fields of a record before its data take at the most: head, length, context, tag, two
 # varints.
 HEAD_SIZE_MAX = const(14)
-# ... and a CONTEXT record without its name.
-CONTEXT_SIZE_MAX = const(8)
 
 
 class Cursor:

@@ -13,7 +13,7 @@ Rule 5: a HELO of the running session's two epochs may end it (CLOSE) and change
 Layout: docs/wire.md section 3. With a key: keyed.py.
 """
 
-from struct import pack, pack_into, unpack_from
+from struct import pack_into, unpack_from
 
 from .port import const, crc16
 from .rand import Random

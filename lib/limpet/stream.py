@@ -12,7 +12,7 @@ from .stats import Stats
 from .ticks import MS_MAX
 
 
-class Sender:
+class StreamSender:
     """Gives each packet the next number, in one buffer."""
 
     open = 1
@@ -56,7 +56,7 @@ class Sender:
         return MS_MAX
 
 
-class Receiver:
+class StreamReceiver:
     """Sees that numbers follow each other."""
 
     expected = 0  # what frames say as their ack
@@ -104,6 +104,10 @@ class Receiver:
     def is_plain(self) -> bool:
         """Return True: there is nothing to tell."""
         return True
+
+    def describe(self, out: bytearray, at: int) -> int:
+        """Return `at`: there is nothing to describe."""
+        return at
 
     def told(self) -> None:
         """Do nothing."""

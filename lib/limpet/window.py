@@ -7,7 +7,7 @@ each other: and some time has passed since it was sent - or when the timer of th
 out: only the oldest, and the time doubles up to 16-fold. It has a ceiling, and so has each round
 trip that counts: a clock that jumps must not make a live link wait. Without credit nothing is
 sent, also not again, but from time to time the peer is asked for it. Nothing here knows contents,
-checks or sessions; reset() starts a new one. All is made in __init__. The other side: reception.py.
+checks or sessions; reset() starts a new one. All is made in __init__. Its partner: reception.py.
 """
 
 from .port import const
