@@ -137,9 +137,9 @@ class Clocks(Line):
 class Bench:
     """Two Talkers on a Clocks line; `options`: of both links, or a list with those of each."""
 
-    def __init__(self, seed=1, options=None, line=None):
+    def __init__(self, seed=1, options=None, line=None, client=Talker):
         self.judge = Judge()
-        self.apps = [Talker(i, self.judge) for i in range(2)]
+        self.apps = [client(i, self.judge) for i in range(2)]
         self.options = options if isinstance(options, list) else [options or {}] * 2
         self.line = Clocks(seed, self._make, **(line or {}))
         self.random = Random(seed + 77)

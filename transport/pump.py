@@ -15,6 +15,7 @@ from ..ticks import ticks_add, ticks_diff
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..link import Link
@@ -37,11 +38,17 @@ class Driver:
     If it can tell, also _room; and _reopen, if _open may block.
     """
 
+    datagrams = False  # bytes may overtake each other: the link finds a loss by time
+    reliable = False  # no byte is ever lost, doubled or changed: the link needs no acks
+
     def __init__(self, baud: int = 0) -> None:
         self.baud = baud  # line speed in bits/s, 0 = unknown
         self.stream: Any = None  # what the Waiter sleeps on while open, or None
         self.writing = False  # bytes wait for the device
         self.is_open = False
+        # None, or called with all bytes that are read and written: tap(0 in | 1 out, buf, start,
+        # count, now_ms). It copies what it keeps, and raises nothing.
+        self.tap: Callable[[int, bytearray, int, int, int], None] | None = None
         self._waiter: Waiter | None = None
         self._in = bytearray(_READ_SIZE)
         self._start = 0  # of the frame in _out, what the device has not taken: _out[_start:_size]
@@ -126,6 +133,8 @@ class Driver:
                     self._lose(now_ms)
                 return left < _READS
             self._stats.count("rx_bytes", n)
+            if self.tap is not None:
+                self.tap(0, self._in, 0, n, now_ms)
             self._link.feed(self._in, n, now_ms)
             if n < _READ_SIZE:
                 break
@@ -149,12 +158,19 @@ class Driver:
                 break
             if n:
                 moved = True
-                self._start += n
                 self._stats.count("tx_bytes", n)
+                if self.tap is not None:
+                    self._tell(1, n, now_ms)
+                self._start += n
             if self._start < self._size:
                 self.writing = True
                 break
         return moved
+
+    def _tell(self, out: int, count: int, now_ms: int) -> None:  # hot:
+        """Let the tap see what was read, or what was taken of the bytes to write."""
+        if self.tap is not None:
+            self.tap(out, self._out if out else self._in, self._start if out else 0, count, now_ms)
 
     # A `try` costs words of the frame, so it stands where there are few locals.
 
@@ -184,10 +200,11 @@ class Driver:
             self._retry_at = ticks_add(now_ms, _OPENING_MS if self._looks else _REOPEN_MS)
             return False
         self._use()
-        # A delimiter first: what was cut off before must not spoil the first frame.
-        self._out[0] = 0
-        self._start = 0
-        self._size = 1
+        if not self.datagrams:
+            # A delimiter first: what was cut off before must not spoil the first frame.
+            self._out[0] = 0
+            self._start = 0
+            self._size = 1
         return True
 
     def _tried(self) -> bool:

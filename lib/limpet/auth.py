@@ -113,7 +113,8 @@ class Auth:
             raise ValueError("key is 16..64 random bytes, the same at both ends of the link")
         self._key = Hmac(key)
         self._entropy = entropy
-        self._offer: object = None  # what the candidate's keys were made from
+        # What the candidate's keys are made from, and these, once they are needed.
+        self._offer: tuple[int, bytes, int, bytes] | None = None
         self._candidate: _Keys | None = None
         self._session: _Keys | None = None
         self.nonce = b""  # ours, for the next session epoch
@@ -152,23 +153,29 @@ class Auth:
         return True
 
     def offer(self, my_epoch: int, my_nonce: bytes, their_epoch: int, their_nonce: bytes) -> None:
-        """Derive the keys of the session that these would make; the same offer costs nothing.
+        """Have the session that these would make as the candidate.
 
-        Epochs: session epochs, which differ. Nonces: 8 bytes.
+        Epochs: session epochs, which differ. Nonces: 8 bytes. Keys are derived when they are
+        needed: recorded HELOs, which offer what nobody will take up, may come in masses.
         """
         offer = (my_epoch, my_nonce, their_epoch, their_nonce)
-        if offer == self._offer:
-            return
-        lower = my_epoch < their_epoch
-        mine = pack(">I", my_epoch) + my_nonce
-        theirs = pack(">I", their_epoch) + their_nonce
-        secret = self._key.digest(b"limpet 1" + (mine + theirs if lower else theirs + mine))
-        self._candidate = _Keys(secret, lower)
-        self._offer = offer
+        if offer != self._offer:
+            self._offer = offer
+            self._candidate = None
+
+    def _derive(self) -> "_Keys | None":
+        if self._candidate is None and self._offer is not None:
+            my_epoch, my_nonce, their_epoch, their_nonce = self._offer
+            lower = my_epoch < their_epoch
+            mine = pack(">I", my_epoch) + my_nonce
+            theirs = pack(">I", their_epoch) + their_nonce
+            secret = self._key.digest(b"limpet 1" + (mine + theirs if lower else theirs + mine))
+            self._candidate = _Keys(secret, lower)
+        return self._candidate
 
     def adopt(self) -> None:
         """Make the candidate the session; a frame that open() has found in it stays noted."""
-        self._session = self._candidate
+        self._session = self._derive()
         self._offer = self._candidate = None
 
     def drop(self) -> None:
@@ -198,7 +205,7 @@ class Auth:
         Returns -1 if it was not made with these keys or was altered, -2 if it came before or
         is older than the last 30 counters. What is more than 32768 counters old counts as -1.
         """
-        keys = self._candidate if candidate else self._session
+        keys = self._derive() if candidate else self._session
         size -= _TRAILER
         if keys is None or size < 1:
             return _FORGED
