@@ -14,7 +14,7 @@ from limpet import errors, link, send, session, slots, status, tile
 from limpet.transport import loopback
 
 COPIES = (
-    (link, session, ("_BAD", "_REFUSED", "_ALIVE", "_ADOPT")),
+    (link, session, ("_BAD", "_REFUSED", "_ADOPT", "_CLOSED", "_FORGED")),
     (link, tile, ("CONNECTED", "DISCONNECTED")),
     (loopback, loopback, ("DELIVER", "LOSE", "CORRUPT", "DUPLICATE", "TRUNCATE")),
 )
