@@ -3,7 +3,7 @@
 
 import unittest
 
-from limpet.frame import Splitter, seal, wire_size
+from limpet.frame import RESIDUE, Splitter, seal, wire_size
 from limpet.port import crc16
 from limpet.rand import Random
 from limpet.stats import NAMES, Stats
@@ -64,7 +64,7 @@ class GoldenTable(unittest.TestCase):
                 with self.subTest(name + " in pieces of %d" % step):
                     frames = split(Splitter(255, Stats()), wire, step)
                     self.assertEqual([frame[:-2] for frame in frames], [packet])
-                    self.assertEqual(crc16(frames[0], 0, len(frames[0]), start), 0)
+                    self.assertEqual(crc16(frames[0], 0, len(frames[0]), start), RESIDUE)
 
     def test_all_in_one_stream(self):
         rows = vectors()
@@ -122,7 +122,7 @@ class BrokenFrames(unittest.TestCase):
                 k = random.below(len(wire))
                 broken[k] ^= 1 + random.below(255)
                 for frame in split(Splitter(255, Stats()), bytes(broken) + b"\x00", 300):
-                    right = crc16(frame, 0, len(frame), start) == 0
+                    right = crc16(frame, 0, len(frame), start) == RESIDUE
                     self.assertTrue(not right or frame[:-2] == packet, name)
 
     def test_noise_gives_bounded_frames(self):
@@ -134,7 +134,7 @@ class BrokenFrames(unittest.TestCase):
             noise = bytes([random.below(256) for _ in range(50)])
             for frame in split(splitter, noise, 50):
                 self.assertTrue(5 <= len(frame) <= 66)
-                passed += crc16(frame, 0, len(frame), 0xFFFF) == 0
+                passed += crc16(frame, 0, len(frame), 0xFFFF) == RESIDUE
         self.assertEqual(passed, 0)
         self.assertTrue(stats.rx_bad > 0)
 

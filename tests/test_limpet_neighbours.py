@@ -19,7 +19,7 @@ def rewritten(buf, start, count, change):
         size = port.cobs_decode(packet, len(packet)) if run else 0
         if size > 4 and packet[1] == HELO:
             change(packet)
-            crc = port.crc16(packet, 0, size - 2, 0xFFFF)
+            crc = port.crc16(packet, 0, size - 2, 0xFFFF) ^ 0xFFFF
             packet[size - 2] = crc >> 8
             packet[size - 1] = crc & 255
             coded = bytearray(size + 8)

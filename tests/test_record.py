@@ -147,7 +147,6 @@ class TestLayout(unittest.TestCase):
         """Head, length, context, tag and two numbers of 30 bits fit HEAD_SIZE_MAX."""
         number = written(MAX).i
         self.assertLessEqual(4 + 2 * number, record.HEAD_SIZE_MAX)
-        self.assertLessEqual(3 + number, record.CONTEXT_SIZE_MAX)
 
 
 if __name__ == "__main__":

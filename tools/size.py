@@ -41,7 +41,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "link": (
         "limpet/frame",
         "limpet/link",
+        "limpet/neighbour",
+        "limpet/output",
         "limpet/rand",
+        "limpet/reception",
         "limpet/session",
         "limpet/stats",
         "limpet/tile",
@@ -53,12 +56,21 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "limpet": (
         "limpet/context",
         "limpet/inbox",
+        "limpet/interest",
         "limpet/limpet",
         "limpet/outbox",
         "limpet/record",
     ),
     # Imported only where they are used.
-    "extra": ("limpet/events", "limpet/irq", "limpet/layout", "limpet/usage"),
+    "extra": (
+        "limpet/auth",
+        "limpet/events",
+        "limpet/irq",
+        "limpet/keyed",
+        "limpet/layout",
+        "limpet/stream",
+        "limpet/usage",
+    ),
     "kbus": (
         "limpet/kbus/__init__",
         "limpet/kbus/device",

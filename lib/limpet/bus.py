@@ -261,6 +261,7 @@ class Bus(Core):
                 from .tile import Tile
 
                 self.runner.tile = Tile(self.waiter, self.node, self.epoch)
+                self.runner.tile.bus = self
                 for limpet in self.limpets:
                     self.runner.tile.attach(limpet.neighbour)
             return self.runner.tile
@@ -312,6 +313,8 @@ class Bus(Core):
         self.closed = True  # ends the waits of all threads
         self.runner.close()
         with self.waiter.lock:
+            if self.runner.tile is not None:
+                self.runner.tile.close()
             for ksock in list(self.ksocks):
                 ksock.close()
         self.waiter.close()

@@ -3,7 +3,8 @@
 
 Rules: everything that knows COBS, the delimiter or the check is in this file. A frame on the wire
 is COBS(packet, check high, check low), 0x00 (docs/wire.md section 1). The check starts at a value
-that both ends know, so a frame of another session fails by itself. Nothing here keeps time.
+that both ends know, so a frame of another session fails by itself; it is sent inverted, so that
+zeros behind a frame spoil it. Nothing here keeps time.
 
     packet  byte 0  STND LOCL MFMT OVRN EROR DIR2..0     byte 1  BULK RELIABLE SVC5..0
 """
@@ -13,6 +14,10 @@ from .stats import Stats
 
 _CHECK_SIZE = const(2)
 _PACKET_MIN = const(1)  # the shortest: an MFMT packet without data
+
+
+# What the CRC of a packet with its check comes to.
+RESIDUE = const(0x1D0F)
 
 
 def wire_size(packet_size: int) -> int:
@@ -28,7 +33,7 @@ def seal(  # hot:
     packet: has room for the check behind `size`, which is written there.
     start: what the check starts at.
     """
-    start = crc16(packet, 0, size, start)
+    start = crc16(packet, 0, size, start) ^ 0xFFFF
     packet[size] = start >> 8
     packet[size + 1] = start & 255
     size += _CHECK_SIZE

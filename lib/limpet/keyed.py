@@ -11,11 +11,15 @@ from .auth import Auth
 from .port import const
 from .rand import Random
 from .session import Session
+from .ticks import ticks_diff
 
 _NONE = bytes(8)
 
 _FORGED = const(5)
 _KEYED = const(16)
+_STALE_MS = const(5000)
+_CONFIRM = const(2)
+_MANY = const(1000)
 
 
 class KeyedSession(Session):
@@ -28,11 +32,24 @@ class KeyedSession(Session):
         self._auth = auth
         # Nonces as the epochs: of the running session, and the stranger's for the next one.
         self._my_nonce = self._peer_nonce = self._their_nonce = _NONE
+        self._offers = 0  # since our last HELO
+        self._drawn = 0  # when the nonce of the next session was, while there is no session
 
     def begin(self, now_ms: int) -> None:
         """Look for a session, with a new epoch and nonce, from now on."""
         self._their_nonce = _NONE
+        self._drawn = now_ms
         Session.begin(self, now_ms)
+
+    def write(self, up: bool, now_ms: int) -> int:
+        """Make `hello` the HELO that is due; return its size."""
+        if not (up or self._answer) and ticks_diff(now_ms, self._drawn) > _STALE_MS:
+            # What answers a challenge of long ago was held back: whoever it is has given up.
+            self._drawn = now_ms
+            self._theirs = 0
+            self._their_nonce = _NONE
+            self._mine = self._fresh()
+        return Session.write(self, up, now_ms)
 
     def _fresh(self) -> int:
         self._auth.renew()
@@ -65,6 +82,14 @@ class KeyedSession(Session):
         if ahead:
             return auth.echo_nonce == auth.nonce
         return auth.echo_nonce == self._my_nonce and auth.their_nonce == self._peer_nonce
+
+    def _crowded(self) -> bool:
+        # Recorded HELOs may come faster than we can answer. Each offer since our last HELO has the
+        # same chance to be answered, so the real one soon is; the latest would always be Eve's.
+        if self._answer == _CONFIRM:
+            return True
+        self._offers = self._offers + 1 if self._answer else 1
+        return self._random.below(min(self._offers, _MANY)) > 0
 
     def _propose(self) -> None:
         Session._propose(self)

@@ -36,6 +36,7 @@ _ADOPT = const(3)
 _CLOSED = const(4)
 _FORGED = const(5)
 _HELO_START = const(0xFFFF)
+_RESIDUE = const(0x1D0F)  # frame.RESIDUE
 
 DOWN = const(0)
 UP = const(1)
@@ -176,7 +177,7 @@ class Link(Output):
         if packet[1] == _HELO and packet[0] & _KIND == _ROUTED and size > _HEAD:
             self._helo(packet, size, now_ms)
             return
-        if self.state == UP and not crc16(packet, 0, size, self._session.start_in):
+        if self.state == UP and crc16(packet, 0, size, self._session.start_in) == _RESIDUE:
             size -= _CHECK
             if self.auth is not None:
                 size = self._opened(packet, size, False)
@@ -227,7 +228,7 @@ class Link(Output):
         if packet[1] & _TWICE:
             self._tx.came_twice()
         if packet[1] & _PROBE:
-            self._rx.urgent = True
+            self._rx.asked()
         self._tx.acked(packet, _NULL_ACK, size, now_ms)
 
     def _accept(self, packet: bytearray, size: int, now_ms: int) -> None:  # hot:
@@ -269,7 +270,7 @@ class Link(Output):
 
     def _helo(self, packet: bytearray, size: int, now_ms: int) -> None:
         found = _BAD
-        if not crc16(packet, 0, size, _HELO_START):
+        if crc16(packet, 0, size, _HELO_START) == _RESIDUE:
             self._session.due_in(False, now_ms)  # begins it, if nothing was due before
             found = self._session.heard(packet, size - _CHECK, self.state == UP)
         if found == _BAD or found == _FORGED:

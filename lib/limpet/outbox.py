@@ -240,18 +240,27 @@ class Outbox:
         return self._finish()
 
     def _begin(self, head: int) -> None:  # hot:
-        # A record has a length if another one may follow.
+        # A record has a length if another one may follow in this frame.
         cursor = self._cursor
         if self._cut:
             cursor.put(record.CONTROL | record.PIECE)
             cursor.put(head)
-        elif self.ready():
+        elif self._has_room_for_more():
             cursor.put(head | record.LENGTH)
             self._mark = cursor.i
             cursor.put(0)
         else:
             cursor.put(head)
             self._mark = -1
+
+    def _has_room_for_more(self) -> bool:  # hot:
+        # Does something follow that has room behind the message at hand?
+        if self._rest_end or self._refused_count or self._interest.pending():
+            return True
+        if self._hot.count == 0:
+            return False
+        size = self._size(self._view.slot) + self._size(self._hot.slot_at(0))
+        return size <= self._cursor.left()
 
     # Pieces
 

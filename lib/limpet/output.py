@@ -2,10 +2,10 @@
 """What a link says next: the half of Link that builds frames. The other half: link.py.
 
 Rules: a frame is built just in time, and one call builds one. The order: a HELO that is due, an
-ack that tells of a gap or of credit, MFMT packets, what was lost, new packets, an ack that is due
-or a keep-alive. New packets are of two classes: urgent ones, where the limpet's and those of
-services take turns, go before bulk ones, which get every eighth turn all the same and leave one
-place of the window to the urgent ones.
+ack that tells of a gap or of credit, MFMT packets (eight in a row at the most), what was lost, new
+packets, an ack that is due or a keep-alive. New packets are of two classes: urgent ones, where
+the limpet's and those of services take turns, go before bulk ones, which get every eighth turn
+all the same and leave one place of the window to the urgent ones.
 """
 
 from .frame import seal
@@ -55,9 +55,9 @@ _ONCE_HEAD = const(2)  # of another one
 _NULL_ACK = const(2)  # where the ack is in a null packet, then credit and bits
 
 # Ranks of Outgoing.
-_MFMT = const(0)
-_URGENT = const(1)
-_BULK = const(2)
+_RANK_MFMT = const(0)
+_RANK_URGENT = const(1)
+_RANK_BULK = const(2)
 _PAUSE_MS = const(160)
 _TURNS = const(8)  # frames of which one is bulk, if any waits
 
@@ -84,6 +84,7 @@ class Output:
     def __init__(self) -> None:
         self._sent = 0  # when the last frame of this session went
         self._turn = 0  # frames since the last bulk one
+        self._burst = 0  # MFMT packets in a row
         self._greeted = False  # the last frame was a HELO
         self._over = False  # the session is to end
         self._once: bytearray | None = None  # for packets that are sent once; made when needed
@@ -109,8 +110,10 @@ class Output:
 
     def _next(self, out: bytearray, now_ms: int) -> int:  # hot:
         box = self.neighbour.out
-        if box is not None and box.waiting(_MFMT):
-            return self._say_once(box, _MFMT, out, now_ms)
+        if box is not None and box.waiting(_RANK_MFMT) and self._burst < _TURNS:
+            self._burst += 1
+            return self._say_once(box, _RANK_MFMT, out, now_ms)
+        self._burst = 0
         i = self._tx.again()
         if i < 0:
             if box is not None and box.total:
@@ -119,36 +122,42 @@ class Output:
         return self._slot(i, out, now_ms) if i >= 0 else 0
 
     def _choose(self, box: "Outgoing", out: bytearray, now_ms: int) -> int:  # hot:
-        self._turn += 1
         size = 0
         if self._turn >= _TURNS:
-            size = self._service(box, _BULK, out, now_ms)
+            size = self._service(box, _RANK_BULK, 0, out, now_ms)
         elif self._turn & 1:
-            size = self._service(box, _URGENT, out, now_ms)
+            size = self._service(box, _RANK_URGENT, 0, out, now_ms)
+        if not size:
+            size = self._fill(now_ms)
+            if size >= 0:
+                size = self._slot(size, out, now_ms)
+            else:
+                size = self._service(box, _RANK_URGENT, 0, out, now_ms)
+        if not size:
+            keep = 1 if self.window > 4 else 0
+            size = self._service(box, _RANK_BULK, keep, out, now_ms)
         if size:
-            return size
-        size = self._fill(now_ms)
-        if size >= 0:
-            return self._slot(size, out, now_ms)
-        return self._service(box, _URGENT, out, now_ms) or self._service(box, _BULK, out, now_ms)
+            self._turn += 1
+        return size
 
-    def _service(self, box: "Outgoing", rank: int, out: bytearray, now_ms: int) -> int:  # hot:
+    def _service(  # hot:
+        self, box: "Outgoing", rank: int, keep: int, out: bytearray, now_ms: int
+    ) -> int:
         if not box.waiting(rank):
             return 0
-        if not box.is_reliable(rank):
-            return self._say_once(box, rank, out, now_ms)
-        keep = 1 if rank == _BULK and self._turn < _TURNS and self.window > 4 else 0
-        i = self._tx.free(keep)
-        if i < 0:
-            return 0
-        if rank == _BULK:
+        if box.is_reliable(rank):
+            keep = self._tx.free(keep)
+            if keep < 0:
+                return 0
+            self._tx.add(keep, box.take(rank, self._tx.buffers[keep], _HEAD), now_ms)
+            keep = self._slot(keep, out, now_ms)
+        else:
+            keep = self._say_once(box, rank, out, now_ms)
+        if rank == _RANK_BULK:
             self._turn = 0
-        self._tx.add(i, box.take(rank, self._tx.buffers[i], _HEAD), now_ms)
-        return self._slot(i, out, now_ms)
+        return keep
 
     def _say_once(self, box: "Outgoing", rank: int, out: bytearray, now_ms: int) -> int:  # hot:
-        if rank == _BULK:
-            self._turn = 0
         packet = self._once
         if packet is None:
             packet = self._once = bytearray(len(self._tx.buffers[0]))
@@ -234,8 +243,8 @@ class Output:
         return self._tx.free(0) >= 0 or (
             box is not None
             and (
-                box.waiting(_MFMT) > 0
-                or (box.waiting(_URGENT) > 0 and not box.is_reliable(_URGENT))
-                or (box.waiting(_BULK) > 0 and not box.is_reliable(_BULK))
+                box.waiting(_RANK_MFMT) > 0
+                or (box.waiting(_RANK_URGENT) > 0 and not box.is_reliable(_RANK_URGENT))
+                or (box.waiting(_RANK_BULK) > 0 and not box.is_reliable(_RANK_BULK))
             )
         )

@@ -155,6 +155,11 @@ class Receiver:
     def _is_here(self, seq: int) -> bool:  # hot:
         return (seq - self.next) & 255 <= self._mask and self._sizes[seq & self._mask] > 0
 
+    def asked(self) -> None:  # hot:
+        """Have the next ack tell the credit, whatever it is."""
+        self._told = 0
+        self.urgent = True
+
     def told(self) -> None:  # hot:
         """Note that the peer has been told all there is."""
         self._pending = 0  # frames since the last ack

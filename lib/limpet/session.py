@@ -50,6 +50,7 @@ _OFFER = const(1)  # with our new epoch and the stranger's
 _CONFIRM = const(2)  # with the running session's epochs
 _LEAVE = const(3)  # with these, and that it is over
 
+_RESIDUE = const(0x1D0F)  # frame.RESIDUE
 _BACKOFF_MS = const(50)
 _BACKOFF_MAX = const(5)  # doublings: 1600 ms
 _WAIT_MAX = const(2000)  # that, and a quarter more
@@ -114,12 +115,13 @@ class Session:
         return epoch
 
     def _unfit(self, epoch: int) -> bool:
-        # Where checks start must not be what the latest session had, nor a HELO's; nor 0, where
-        # two frames that have lost the delimiter between them would pass as one.
+        # Where checks start, the word or its complement, must not be what the latest session had,
+        # nor a HELO's; nor the residue, with which two frames that have lost the delimiter between
+        # them would pass as one.
         word = (epoch ^ self._theirs) & 0xFFFF
         return (
             not epoch
-            or word in (0, 0xFFFF)
+            or word in (0, 0xFFFF, _RESIDUE, _RESIDUE ^ 0xFFFF)
             or (word ^ self.me ^ self.peer) & 0xFFFF in (0, 0xFFFF)
         )
 
@@ -183,7 +185,8 @@ class Session:
             return found
         if up and (epoch == self.peer or flags & _PROBE):
             return self._familiar(epoch, echo, flags)
-        if flags & _CLOSE:
+        known = echo != 0 and echo == self._mine and self._knows(True)
+        if flags & _CLOSE or not known and self._crowded():
             return _IGNORED
         self.refusal = ""
         self.offered = fields
@@ -194,7 +197,7 @@ class Session:
             if self._unfit(self._mine):
                 self._mine = self._fresh()
         self._propose()
-        if not echo or echo != self._mine or not self._knows(True):
+        if not known or echo != self._mine:
             self._answer = _OFFER
             return _IGNORED
         if flags & _NEED:
@@ -225,7 +228,7 @@ class Session:
 
     def fits(self, packet: bytearray, size: int) -> bool:  # hot:
         """Return whether a frame belongs to the session that is offered but not begun."""
-        return self._theirs != 0 and not crc16(packet, 0, size, self._candidate)
+        return self._theirs != 0 and crc16(packet, 0, size, self._candidate) == _RESIDUE
 
     def adopt(self) -> None:
         """Begin the session that is offered."""
@@ -247,6 +250,10 @@ class Session:
     def _knows(self, ahead: bool) -> bool:
         # Has the HELO come from who knows our part of the next, or of the running session?
         return True
+
+    def _crowded(self) -> bool:
+        # Is this offer to be passed over, as there are more than can be answered?
+        return False
 
     def _propose(self) -> None:
         # Get ready for frames of the session that is offered.

@@ -109,5 +109,8 @@ class StreamReceiver:
         """Return `at`: there is nothing to describe."""
         return at
 
+    def asked(self) -> None:
+        """Do nothing."""
+
     def told(self) -> None:
         """Do nothing."""

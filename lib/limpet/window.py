@@ -21,6 +21,7 @@ _REPEATED = const(4)  # sent more than once: tells nothing about the round trip
 _TIMED = const(8)  # marked lost by the timer, perhaps wrongly
 _QUIET = const(16)  # first after a pause: the peer acknowledges it promptly
 
+_JITTER_MS = const(10)
 _PROMPT_MS = const(5)  # an ack after a quiet period waits no longer than this
 _FIRST_MS = const(300)  # the retransmission time while no round trip is known
 _BACKOFF_MAX = const(4)  # doublings
@@ -28,10 +29,10 @@ _BITS_END = const(12)  # a null packet's bits: bytes 4..11
 _SPREAD_MAX = const(8)  # datagrams: times that the time for overtaking may grow
 
 
-def quiet(then: int, now_ms: int, delay_ms: int) -> bool:  # hot:
-    """Return whether more than four ack delays have passed since `then`."""
+def quiet(then: int, now_ms: int, pause_ms: int) -> bool:  # hot:
+    """Return whether more than `pause_ms` have passed since `then`."""
     then = ticks_diff(now_ms, then)
-    return then < 0 or then > delay_ms << 2
+    return then < 0 or then > pause_ms
 
 
 class Sender:
@@ -58,6 +59,9 @@ class Sender:
         self.open = limit  # frames from `base` on that may be sent: what the peer has room for
         self._ceiling = ceiling_ms
         self._delay = peer_delay_ms
+        # Frames further apart than its ack delay are acknowledged promptly; on their way they may
+        # come closer to each other.
+        self._pause = peer_delay_ms + _JITTER_MS
         # Sequence numbers of the oldest frame that is not acknowledged and of the next new one.
         self.base = self.next = 0
         self.lost = 0  # frames that wait to be sent again
@@ -81,7 +85,7 @@ class Sender:
 
     def add(self, i: int, size: int, now_ms: int) -> None:  # hot:
         """Take the packet of `size` bytes in the free slot `i`."""
-        self._flags[i] = _QUIET if quiet(self._new_at, now_ms, self._delay) else 0
+        self._flags[i] = _QUIET if quiet(self._new_at, now_ms, self._pause) else 0
         self._new_at = now_ms
         self.sizes[i] = size
         self.buffers[i][2] = self.next
@@ -152,6 +156,8 @@ class Sender:
         while self.base != ack:
             self._confirm(self.base & self._mask)
             self.base = (self.base + 1) & 255
+            if 0 < self.open < self._limit:
+                self.open -= 1  # credit counts from the ack that came with it
         return True
 
     def _pick(self, bits: int, seq: int) -> None:  # hot:

@@ -10,12 +10,15 @@ import ast
 import pytest
 
 from layout import ROOT
-from limpet import errors, link, send, session, slots, status, tile
+from limpet import errors, frame, link, neighbour, reception, send, session, slots, status, window
 from limpet.transport import loopback
 
 COPIES = (
     (link, session, ("_BAD", "_REFUSED", "_ADOPT", "_CLOSED", "_FORGED")),
-    (link, tile, ("CONNECTED", "DISCONNECTED")),
+    (link, neighbour, ("CONNECTED", "DISCONNECTED")),
+    (link, frame, ("RESIDUE",)),
+    (session, frame, ("RESIDUE",)),
+    (reception, window, ("_PROMPT_MS",)),
     (loopback, loopback, ("DELIVER", "LOSE", "CORRUPT", "DUPLICATE", "TRUNCATE")),
 )
 
