@@ -37,10 +37,10 @@ class Side:
         self.limpet.connected()
         self.bus.poll(0)
 
-    def said(self):
-        """Return what the limpet would put into the next frame."""
+    def said(self, room):
+        """Return what the limpet would put into the next frame, with room for so many bytes."""
         buf = bytearray(260)
-        size = self.limpet.fill(buf, 4, 255)
+        size = self.limpet.fill(buf, 4, 4 + room)
         return bytes(buf[4 : 4 + size])
 
     def hear(self, payload):
@@ -57,18 +57,20 @@ class TestGoldenRecords(unittest.TestCase):
         self.b = Side(B, A)
         self.a.bus.runner.now = self.b.bus.runner.now = lambda: 0
 
-    def passes(self, sender, expected):
+    def passes(self, sender, expected, room=251):
         """Let one side say the row `expected`, and the other one hear it."""
         name, side, payload, _ = self.rows[len(self.seen)]
         self.assertEqual((name, side), (expected, sender))
         source, target = (self.a, self.b) if sender == "A" else (self.b, self.a)
-        said = source.said()
+        said = source.said(room)
         text = "".join(["%02x" % b for b in said])
         self.assertEqual(said, payload, "%s: %s" % (name, text))
         target.hear(said)
         self.seen.append(name)
 
     def test_a_talk(self):
+        from limpet import URGENT
+
         a, b = self.a.ks, self.b.ks
         a.bind("$.T.*")
         a.bind("$.Q", True)
@@ -102,5 +104,11 @@ class TestGoldenRecords(unittest.TestCase):
         self.passes("A", "request_too_late")
         self.passes("B", "unbinding_and_refusal")
         self.assertEqual(a.next().name, "$.KBUS.RemoteError.EADDRNOTAVAIL")
+        b.announce("$.T.X", b"a long message of 32 bytes, in 3")
+        self.passes("B", "piece_first", 16)
+        b.announce("$.T.X", b"!", URGENT)
+        self.passes("B", "piece_second", 20)
+        self.passes("B", "piece_last", 20)
+        self.assertEqual([m.id for m in (a.next(), a.next())], [(B, 9), (B, 8)])
         self.assertEqual(self.seen, [row[0] for row in self.rows])
         self.assertEqual((self.a.limpet.stats.bad, self.b.limpet.stats.bad), (0, 0))

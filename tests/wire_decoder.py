@@ -35,7 +35,12 @@ def crc(data, start):
     """Return the check of `data`."""
     for b in data:
         start = (start << 8 & 0xFF00) ^ _TABLE[start >> 8 ^ b]
-    return start
+    return start ^ 0xFFFF
+
+
+def is_right(frame, start):
+    """Return whether the last two bytes of a decoded frame are the check of those before."""
+    return len(frame) > 2 and crc(frame[:-2], start) == frame[-2] << 8 | frame[-1]
 
 
 def cobs(data):
@@ -136,8 +141,8 @@ def parse(packet):
     if service == NULL:
         return _parse_null(packet)
     if packet[1] & RELIABLE:
-        if len(packet) < 5:
-            raise Bad("a reliable packet without payload")
+        if len(packet) < 4:
+            raise Bad("a reliable packet that is cut off")
         return Data(direction, packet[1] >> 7, service, packet[2], packet[3], bytes(packet[4:]))
     return Data(direction, packet[1] >> 7, service, None, None, bytes(packet[2:]))
 

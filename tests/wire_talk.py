@@ -29,10 +29,10 @@ class Way:
         self.packets = {}  # (service, bulk, payload) by number, those that may be sent again
         self.acked = 0  # frames of the other way that this one has acknowledged
         self.heard = 0  # frames of this way that the other one may have kept
-        self.limit = 0  # credit: the other way lets frames up to here be on their way
         self.closed = False
         self.contexts = {}
         self.number = 0
+        self.numbers = set()  # of messages
         self.open = set()  # tags that wait for an answer
         self.bound = set()
         self.ever = set()  # what was ever bound
@@ -89,7 +89,7 @@ class Talk:
 
     def _frame(self, side, frame):
         if len(frame) > 1 and frame[0] & 0xE0 == 0x80 and frame[1] == wire.HELO:
-            if wire.crc(frame, 0xFFFF):
+            if not wire.is_right(frame, 0xFFFF):
                 raise wire.Bad("a HELO whose check is wrong")
             self._helo(side, wire.parse(frame[:-2]))
             return
@@ -168,7 +168,7 @@ class Talk:
             epochs.reverse()
             keys = keys and keys[::-1]
         word = (helo.epoch ^ helo.echo) & 0xFFFF
-        if word in (0, 0xFFFF):
+        if word in (0, 0xFFFF, 0x1D0F, 0xE2F0) and keys is None:
             raise wire.Bad("a session word that must not be")
         stream = helo.flags & wire.STREAM
         if stream != theirs.flags & wire.STREAM:
@@ -183,7 +183,7 @@ class Talk:
         """Return the session that a frame is of."""
         current = self._current[side]
         for session in ([current] if current else []) + self._sessions[::-1]:
-            if not wire.crc(frame, session.ways[side].start):
+            if wire.is_right(frame, session.ways[side].start):
                 if session is not current:
                     self._enter(side, session)
                 return session
@@ -211,7 +211,6 @@ class Talk:
             if k > session.slots - 2:
                 raise wire.Bad("bits for more than the slots")
             there.heard = max(there.heard, end + 2 + k)
-        there.limit = end + session.slots if packet.credit is None else end + packet.credit
         for what in ("probe", "twice"):
             if getattr(packet, what):
                 self._count(what)
@@ -268,26 +267,29 @@ class Talk:
                 raise wire.Bad("a control record without a length")
             self._record(session, side, record)
 
-    def _record(self, session, side, record):
+    def _record(self, session, side, record, whole=False):
         here, there = session.ways[side], session.ways[1 - side]
         self._count(record.kind)
         if record.kind in ("piece", "last"):
-            if not record.data:
-                raise wire.Bad("an empty piece")
+            if not record.data or whole:
+                raise wire.Bad("a piece that is none")
             here.piece += record.data
             if record.kind == "last":
-                whole, here.piece = here.piece, b""
-                if whole[0] & 0x80:
+                data, here.piece = here.piece, b""
+                if data[0] & 0x80:
                     raise wire.Bad("a record in pieces has a length")
-                self._record(session, side, wire.parse_record(whole[0], whole[1:], True))
+                self._count("in pieces")
+                self._record(session, side, wire.parse_record(data[0], data[1:], True), True)
             return
+        if here.piece and record.kind == "context":
+            raise wire.Bad("a context is assigned between two pieces")
         self.records.append((side, record))
         if record.kind in ("listen", "replier", "unlisten", "unreplier"):
             self._bind(here, record)
         elif record.kind == "context":
             self._assign(here, record)
         else:
-            self._message(here, there, record)
+            self._message(here, there, record, whole)
 
     def _bind(self, here, record):
         entry = ("replier" if "repl" in record.kind else "listen", record.text)
@@ -308,13 +310,18 @@ class Talk:
             raise wire.Bad("%r is no message name" % record.text)
         here.contexts[record.context] = (record.text, record.number)
 
-    def _message(self, here, there, record):
+    def _message(self, here, there, record, whole):
         name = None
         if record.context is not None:
             if record.context not in here.contexts:
                 raise wire.Bad("context %d is used before it is assigned" % record.context)
             name = here.contexts[record.context][0]
-            here.number = (here.number + record.number) & 0x3FFFFFFF
+            number = record.number
+            if not whole:
+                number = here.number = (here.number + number) & 0x3FFFFFFF
+            if number in here.numbers:
+                raise wire.Bad("message %d is sent twice" % number)
+            here.numbers.add(number)
         if record.kind in ("reply", "status"):
             if record.tag not in there.open:
                 raise wire.Bad("an answer to tag %d, which no request has" % record.tag)

@@ -11,6 +11,7 @@ session is missing, then only how much more it is than the last one's. Layouts: 
 from struct import error, unpack_from
 
 from .. import record
+from ..frame import RESIDUE
 from ..port import cobs_decode, crc16
 from ..record import Cursor
 from ..session import check_start
@@ -25,6 +26,7 @@ _DIRECTIONS = "NT NE ET SE ST SW WT NW".split()
 _SERVICES = {1: "liveness", 2: "limpet", 3: "counter", 4: "kstate", 8: "files", 9: "physics"}
 _BINDS = {2: "listen", 3: "unlisten", 4: "replier", 5: "unreplier"}
 _PIECE, _LAST = 6, 7
+_WHOLE_MAX = 1 << 20  # bytes of a record in pieces
 
 
 class _Side:
@@ -45,6 +47,7 @@ class _Side:
         self.next = 0  # sequence number of the next frame
         self.whole = False  # no frame is missing so far
         self.again = False  # the frame at hand has come before, or comes late
+        self.alone = False  # the record at hand came in pieces: its number is whole
 
 
 class Explainer:
@@ -73,7 +76,7 @@ class Explainer:
         if size < 3:
             return "%d bytes that are no frame" % len(data)
         if run[0] & 0xE0 == 0x80 and run[1] == 1:
-            if crc16(run, 0, size, 0xFFFF):
+            if crc16(run, 0, size, 0xFFFF) != RESIDUE:
                 return "damaged HELO"
             return self._helo(out, run, size - 2)
         session = self._session(out, run, size)
@@ -92,7 +95,7 @@ class Explainer:
     def _session(self, out: bool, run: bytearray, size: int) -> str:
         side = self._sides[out]
         for start, name, keyed in side.starts:
-            if not crc16(run, 0, size, start):
+            if crc16(run, 0, size, start) == RESIDUE:
                 if side.start != start:
                     side.begin()
                     side.whole = True
@@ -199,19 +202,8 @@ class Explainer:
         return told + _left(cursor)
 
     def _control(self, side: _Side, operation: int, cursor: Cursor) -> str:
-        if operation in (_PIECE, _LAST):
-            if side.again or not side.whole:
-                return "a piece%s" % _left(cursor)
-            side.piece += bytes(cursor.buf[cursor.i : cursor.end])
-            if operation == _PIECE:
-                return "a piece%s" % _left(cursor)
-            whole, side.piece = side.piece, b""
-            inner = Cursor()
-            inner.over(bytearray(whole), 0, len(whole))
-            return "last piece%s of: %s" % (
-                _left(cursor),
-                self._record(side, inner.get(), inner),
-            )
+        if operation in (_PIECE, _LAST) and not side.alone:
+            return self._piece(side, operation == _LAST, cursor)
         if operation == record.CONTEXT:
             index, sender = cursor.get(), cursor.get_varint()
             text = _text(cursor)
@@ -222,11 +214,30 @@ class Explainer:
             return "%s %s" % (_BINDS[operation], _text(cursor))
         return "control %d%s" % (operation, _left(cursor))
 
+    def _piece(self, side: _Side, last: bool, cursor: Cursor) -> str:
+        told = "a piece%s" % _left(cursor)
+        if side.again or not side.whole:
+            return told
+        side.piece = (side.piece + bytes(cursor.buf[cursor.i : cursor.end]))[:_WHOLE_MAX]
+        if not last:
+            return told
+        inner = Cursor()
+        inner.over(bytearray(side.piece), 0, len(side.piece))
+        side.piece = b""
+        side.alone = True
+        try:
+            return "the last piece%s of %s" % (
+                _left(cursor),
+                self._record(side, inner.get(), inner),
+            )
+        finally:
+            side.alone = False
+
 
 def _start_of(run: bytearray, size: int) -> int:
     """Return what the check of run[0:size] would have started at, were it right."""
-    # The check of zeros and a start is linear in the start, and each of its steps can be undone.
-    value = crc16(run, 0, size, 0)
+    # What a start adds to a check is as if all bytes were 0, and each step of that can be undone.
+    value = crc16(run, 0, size, 0) ^ RESIDUE
     for _ in range(8 * size):
         value = (value ^ 0x1021) >> 1 | 0x8000 if value & 1 else value >> 1
     return value
@@ -255,6 +266,8 @@ def _origin(side: _Side, cursor: Cursor) -> str:
     index, more = cursor.get(), cursor.get_varint()
     name, sender = side.contexts.get(index, ("context %d" % index, 0))
     told = name + (" from Ksock %d" % sender if sender else "")
+    if side.alone:
+        return told + " number %d" % more
     if side.again or not side.whole:
         return told + " number +%d" % more
     side.number = (side.number + more) & 0x3FFFFFFF
