@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .bus import Bus
     from .send import Data
+    from .watch import Watched
 
     T = TypeVar("T")
     from .port.tasks import Attendant
@@ -110,7 +111,67 @@ def _crew(bus: "Bus", loop: object) -> Crew:
         return crew
 
 
-class AsyncKsock:
+class Rest:
+    """Where the tasks of one event loop at a time wait for what comes to a Ksock or channel."""
+
+    def __init__(self, bus: "Bus", watched: "Watched") -> None:
+        self._bus = bus
+        self._watched = watched
+        self._runner = bus.runner
+        self._lock = bus.waiter.lock
+        self._bell = bus.waiter.bell(watched)  # rings when something comes
+        self._crew = Crew(bus, None)  # of the loop in which a task waited last
+        self._luck = 0  # below 0: so many more recv() do not try whether one round is enough
+
+    async def watch_for(
+        self, look: "Callable[..., T]", timeout_ms: "int | None", *what: int
+    ) -> "T":
+        """Look for `what` until it is found; return that, or the last look's nothing."""
+        check_ms("timeout_ms", timeout_ms)
+        start = ticks_ms()
+        left = timeout_ms
+        while True:
+            with self._lock:
+                found = look(*what)
+                if found or self._watched.closed or (left is not None and left < 0):
+                    return found
+                self._watch()
+            await self._rest(left)
+            if timeout_ms is not None:
+                left = timeout_ms - ticks_diff(ticks_ms(), start) or -1
+
+    def _watch(self) -> None:
+        """See to it that the next arrival rings the bell, beside who watches already."""
+        if self._watched.watch is not self._bell:
+            unwatch(self._watched, self._bell)
+            watch(self._watched, self._bell)
+        self._bell.woken = False
+
+    async def _rest(self, timeout_ms: "int | None") -> None:
+        """Wait until the bell rings; meanwhile, turns are taken."""
+        try:
+            self._join()
+            await self._bell.rest(timeout_ms)
+        finally:
+            if self._luck < 0:
+                self._luck += 1
+            if self._watched.watch is not None:  # the bell did not ring, or is not alone there
+                with self._lock:
+                    if not self._bell.is_awaited():
+                        unwatch(self._watched, self._bell)
+
+    def _join(self) -> None:
+        """See that the running loop takes turns while this task lives; the bell rings there."""
+        if not self._bell.is_here():
+            self._bell.move()
+        crew = self._crew
+        if crew.attendant is None or crew.loop is not self._bell.loop:
+            crew = self._crew = _crew(self._bus, self._bell.loop)
+        assert crew.attendant is not None
+        crew.attendant.join()
+
+
+class AsyncKsock(Rest):
     """A Ksock whose waiting calls are awaited.
 
     Everything else is on `ks.sync`, the Ksock itself.
@@ -128,14 +189,9 @@ class AsyncKsock:
         self.request = ksock.request
         self.reply = ksock.reply
         self.close = ksock.close
-        self._bus = ksock.bus
         self._hot = ksock.hot
         self._next = ksock.next
-        self._runner = ksock.bus.runner
-        self._lock = ksock.bus.waiter.lock
-        self._bell = ksock.bus.waiter.bell(self._hot)  # where tasks wait for this Ksock
-        self._crew = Crew(ksock.bus, None)  # of the loop in which a task waited last
-        self._luck = 0  # below 0: so many more recv() do not try whether one round is enough
+        Rest.__init__(self, ksock.bus, ksock.hot)
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Message | None":
         """Return the next message.
@@ -156,7 +212,7 @@ class AsyncKsock:
                 if message is not None:
                     return message
             self._luck = -_UNLUCKY
-        return await self._wait(self._next, timeout_ms)
+        return await self.watch_for(self._next, timeout_ms)
 
     async def call(
         self,
@@ -176,7 +232,7 @@ class AsyncKsock:
             await self._bell.pause()
             message = ks.find_answer(serial, name)
             if message is None:
-                await self._wait(self._is_answered, None, serial)
+                await self.watch_for(self._is_answered, None, serial)
                 message = ks.take_answer(serial, name)
             return message
         finally:
@@ -189,52 +245,7 @@ class AsyncKsock:
     async def wait_writable(self, timeout_ms: "int | None" = None) -> bool:
         """Wait until a send is possible; as Ksock.wait_writable."""
         self._runner.check_may_wait()
-        return await self._wait(self._hot.poll_pending, timeout_ms)
-
-    async def _wait(self, look: "Callable[..., T]", timeout_ms: "int | None", *what: int) -> "T":
-        """Look for `what` until it is found; return that, or the last look's nothing."""
-        check_ms("timeout_ms", timeout_ms)
-        start = ticks_ms()
-        left = timeout_ms
-        while True:
-            with self._lock:
-                found = look(*what)
-                if found or self._hot.closed or (left is not None and left < 0):
-                    return found
-                self._watch()
-            await self._rest(left)
-            if timeout_ms is not None:
-                left = timeout_ms - ticks_diff(ticks_ms(), start) or -1
-
-    def _watch(self) -> None:
-        """See to it that the next arrival rings the bell, beside who watches already."""
-        if self._hot.watch is not self._bell:
-            unwatch(self._hot, self._bell)
-            watch(self._hot, self._bell)
-        self._bell.woken = False
-
-    async def _rest(self, timeout_ms: "int | None") -> None:
-        """Wait until the bell rings; meanwhile, turns are taken."""
-        try:
-            self._join()
-            await self._bell.rest(timeout_ms)
-        finally:
-            if self._luck < 0:
-                self._luck += 1
-            if self._hot.watch is not None:  # the bell did not ring, or is not alone there
-                with self._lock:
-                    if not self._bell.is_awaited():
-                        unwatch(self._hot, self._bell)
-
-    def _join(self) -> None:
-        """See that the running loop takes turns while this task lives; the bell rings there."""
-        if not self._bell.is_here():
-            self._bell.move()
-        crew = self._crew
-        if crew.attendant is None or crew.loop is not self._bell.loop:
-            crew = self._crew = _crew(self._bus, self._bell.loop)
-        assert crew.attendant is not None
-        crew.attendant.join()
+        return await self.watch_for(self._hot.poll_pending, timeout_ms)
 
     def __aiter__(self) -> "AsyncKsock":
         return self

@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 
     from .ksock import Ksock
     from .port.gate import Gate
-    from .queue import Queue
 
     class Watcher(Protocol):
         """Anything with wake(): a Waiter, a Bell, a Gate."""
 
         def wake(self) -> None: ...
+
+    class Watched(Protocol):
+        """What can be waited for: a Ksock's queue, a tile's channel."""
+
+        watch: Watcher | None
+        closed: bool
+
+        def set_watch(self, watch: Watcher | None) -> None: ...
 
 
 class Both:
@@ -37,12 +44,12 @@ class Both:
         self.second.wake()
 
 
-def watch(hot: "Queue", one: "Watcher") -> None:
+def watch(hot: "Watched", one: "Watcher") -> None:
     """Let `one` be told, too."""
     hot.set_watch(one if hot.watch is None else Both(hot.watch, one))
 
 
-def unwatch(hot: "Queue", one: "Watcher") -> None:
+def unwatch(hot: "Watched", one: "Watcher") -> None:
     """Tell `one` no more; of several times that it was added, undo one. Unknown: ignored."""
     hot.watch = _without(hot.watch, one)
 
