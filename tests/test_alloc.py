@@ -19,10 +19,19 @@ import alloc_irq
 import alloc_layout
 import alloc_limpet
 import alloc_link
+import alloc_tile
 import alloc_transport
 from costs import cost
 
-SOURCES = (alloc_bus, alloc_irq, alloc_layout, alloc_link, alloc_limpet, alloc_transport)
+SOURCES = (
+    alloc_bus,
+    alloc_irq,
+    alloc_layout,
+    alloc_link,
+    alloc_limpet,
+    alloc_tile,
+    alloc_transport,
+)
 
 HOT = (
     "answers.Answers._end",
@@ -46,6 +55,19 @@ HOT = (
     "bindings.Name.room_for",
     "bindings.Name.spread",
     "bus.Bus.poll",
+    "channel.Channel.poll",
+    "channel.Channel.receive",
+    "channel.Channel.room",
+    "channel.Channel.take",
+    "channel.Outgoing.is_reliable",
+    "channel.Outgoing.put",
+    "channel.Outgoing.rank",
+    "channel.Outgoing.take",
+    "channel.Outgoing.waiting",
+    "channel.Packets.add",
+    "channel.Packets.fits",
+    "channel.Packets.peek",
+    "channel.Packets.pop",
     "context.ReceiveContexts.name",
     "context.ReceiveContexts.sender",
     "context.ReceiveContexts.text",
@@ -116,6 +138,7 @@ HOT = (
     "log.Log.is_viewed",
     "log.Log.renew",
     "log.Log.scatter",
+    "neighbour.Neighbour.take",
     "outbox.Outbox._begin",
     "outbox.Outbox._filtered",
     "outbox.Outbox._finish",
@@ -236,7 +259,19 @@ HOT = (
     "stats.Counters.count",
     "ticks.ticks_add",
     "ticks.ticks_diff",
-    "tile.Neighbour.take",
+    "tile.Tile._give_back",
+    "tile.Tile._leads",
+    "tile.Tile._limit",
+    "tile.Tile._number",
+    "tile.Tile._offer",
+    "tile.Tile._out",
+    "tile.Tile._queue",
+    "tile.Tile._send",
+    "tile.Tile.poll",
+    "tile.Tile.put",
+    "tile.Tile.receive",
+    "tile.Tile.room",
+    "tile.Tile.send",
     "transport.loopback.LoopbackDriver._read",
     "transport.loopback.LoopbackDriver._write",
     "transport.loopback.LoopbackDriver.due",

@@ -5,8 +5,9 @@ import unittest
 
 from helpers_link import pair
 from limpet.link import DOWN, UP
+from limpet.neighbour import CONNECTED, DISCONNECTED, Neighbour
 from limpet.stats import Stats
-from limpet.tile import CONNECTED, DIRECTIONS, DISCONNECTED, Neighbour, opposite
+from limpet.tile import DIRECTIONS, opposite
 
 
 def events(neighbour):
@@ -35,7 +36,7 @@ class Events(unittest.TestCase):
     """The ring is bounded, keeps the newest and counts what it dropped."""
 
     def test_order(self):
-        neighbour = Neighbour(0, 2, Stats())
+        neighbour = Neighbour(None, 0, 2, Stats())
         self.assertEqual(events(neighbour), [])
         neighbour.put(CONNECTED)
         neighbour.put(DISCONNECTED)
@@ -44,7 +45,7 @@ class Events(unittest.TestCase):
 
     def test_full_ring_keeps_the_newest(self):
         stats = Stats()
-        neighbour = Neighbour(0, 2, stats)
+        neighbour = Neighbour(None, 0, 2, stats)
         for _ in range(50):
             neighbour.put(CONNECTED)
             neighbour.put(DISCONNECTED)
@@ -91,7 +92,7 @@ class Neighbours(unittest.TestCase):
 
         def make(i, random):
             link = plain(i, random)
-            link._session._text = b"one"
+            link._session.set_text(b"one")
             return link
 
         line.make = make

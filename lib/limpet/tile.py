@@ -1,61 +1,403 @@
 # SPDX-License-Identifier: MIT
-"""Tiles: directions, and a link's neighbour as the tile sees it, whether or not anyone is there.
+"""The tile: this node as its neighbours see it, with eight sides and services known by number.
 
-Rules: a neighbour object lasts as long as its link; connections come and go as Tile Event Packets
-in its ring (local standard type 4, which never leaves the board). Services and the MFMT channel
-will live here, too.
+Rules: a packet for a service that nobody has here is counted and ignored, and a service ignores
+bytes behind those that it knows. The library's services send to a neighbour, and send again what
+was refused, if they still want to. A program has a channel for each service of its own, for MFMT
+and for local packets, and may also put whole packets, to a side: what it has put goes out, or
+comes back into that channel, with OVRN if there was no room, with EROR if there was no way, also
+when the session ended before the link took it for a frame. Once taken, it is out.
+MFMT passes only between tiles with the same compatibility string. Links on no side cannot be put
+to, and carry no MFMT.
 
-    Tile Event Packet:  0xC4, event (1 connected, 2 disconnected; others: to be ignored)
+    byte 0:  1 0 MFMT OVRN EROR DIR2..0   routed; DIR: destination when written, source when read
+             1 1 reserved TYP4..0         local standard, never leaves the board
+             0 ...                        non-standard, which nobody here knows
+    byte 1:  BULK RELIABLE service(6); of an MFMT packet it is the application's
 """
 
+from .errors import AlreadyBound, BusError
 from .port import const
-from .stats import Stats
+
+TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from .bus import Bus
+    from .channel import Channel, Outgoing
+    from .neighbour import Neighbour
+    from .port import Waiter
+    from .send import Data
+
+    class Service(Protocol):
+        """Who has a service number: a Channel, or a part of the library."""
+
+        number: int
+
+        def receive(self, neighbour: "Neighbour", packet: bytearray, start: int, end: int) -> None:
+            """Take a packet: header packet[0:2], data packet[start:end], valid until return."""
+
+        def room(self, packet: bytearray, size: int) -> bool:
+            """Tell whether a reliable packet, size bytes with its header, may come now."""
+
+        def connected(self, neighbour: "Neighbour") -> None:
+            """A session has begun."""
+
+        def disconnected(self, neighbour: "Neighbour") -> None:
+            """It has ended, and what the link did not take before is lost."""
+
+        def poll(self, now_ms: int) -> int:
+            """Do what is due; return the ms until something is again."""
+
 
 DIRECTIONS = ("NT", "NE", "ET", "SE", "ST", "SW", "WT", "NW")
+NONE = const(8)  # the direction of a link that is on no side
 
-EVENT_PACKET = const(0xC4)
-CONNECTED = const(1)
-DISCONNECTED = const(2)
+# Forms of packets, by their byte 0.
+NON_STANDARD = const(0)
+ROUTED = const(1)
+ROUTED_MFMT = const(2)
+LOCAL = const(3)
 
-_EVENTS = const(8)  # places in the ring, a power of two
+# What is set in byte 0 of a packet that came back.
+OVRN = const(0x10)
+EROR = const(0x08)
+
+# Byte 0 of local standard packets; 0xC4 is an event (neighbour.py), others are to be ignored.
+LABELLED_VALUE = const(0xC1)
+DEBUG_TAG = const(0xC2)
+THREAD_STATUS = const(0xC3)
+
+_ROUTED = const(0x80)
+_LOCL = const(0x40)
+_MFMT = const(0x20)
+_DIR = const(0x07)
+_BULK = const(0x80)
+_RELIABLE = const(0x40)
+_SERVICE = const(0x3F)
+
+# Of channels that have no service number.
+_MFMT_NUMBER = const(64)
+_LOCAL_NUMBER = const(65)
+
+_UP = const(1)
+_NO_LINK = const(255)
+_RANKS = const(3)
+_PACKET_MAX = const(255)
+_CAPACITY = const(512)
+_CAPACITY_MIN = const(98)  # of a channel: the largest packet that every node takes, and two
+
+_MS_MAX = const(0x1FFFFFFF)
+
+_EBADF = const(9)
+_EAGAIN = const(11)
+_EINVAL = const(22)
+_EMSGSIZE = const(90)
+_EHOSTUNREACH = const(113)
 
 
 def opposite(direction: int) -> int:
     """Return the direction in which a neighbour that lies in `direction` sees us."""
-    return (direction + 4) & 7
+    return (direction + 4) & 7 if direction < NONE else NONE
 
 
-class Neighbour:
-    """What is known about the tile at the other end of a link."""
+def form(byte0: int) -> int:
+    """Return the form of a packet: NON_STANDARD, ROUTED (a service's), ROUTED_MFMT or LOCAL."""
+    if not byte0 & _ROUTED:
+        return NON_STANDARD
+    if byte0 & _LOCL:
+        return LOCAL
+    return ROUTED_MFMT if byte0 & _MFMT else ROUTED
 
-    def __init__(self, index: int, direction: int, stats: Stats) -> None:
-        self.index = index  # of the link
-        self.direction = direction  # the side that the link is on, 0..7
-        self.stats = stats
-        self.state = 0  # link.DOWN, UP or REFUSED
-        self.refusal = ""  # why it is refused, a sentence
-        self.node = 0  # of the running or latest session; 0 = there was none
-        self.epoch = 0
-        self.compatible = False  # the running session's compatibility strings agree
-        self._events = bytearray(_EVENTS)
-        self._first = 0
-        self._count = 0
 
-    def put(self, event: int) -> None:
-        """Queue a Tile Event Packet; when nobody takes them, the newest are kept."""
-        if self._count == _EVENTS:
-            self._first += 1
-            self._count -= 1
-            self.stats.count("events_lost")
-        self._events[(self._first + self._count) & (_EVENTS - 1)] = event
-        self._count += 1
+class Tile:
+    """The sides, services and channels of one node; `bus.tile`."""
 
-    def take(self, out: bytearray) -> int:  # hot:
-        """Put the next Tile Event Packet into out; return its size, 0 if there is none."""
-        if not self._count:
-            return 0
-        out[0] = EVENT_PACKET
-        out[1] = self._events[self._first & (_EVENTS - 1)]
-        self._first = (self._first + 1) & (_EVENTS - 1)
-        self._count -= 1
-        return 2
+    bus: "Bus"  # whose it is, and who sets it
+
+    def __init__(self, waiter: "Waiter", node: int, epoch: int) -> None:
+        self.waiter = waiter
+        self.node = node
+        self.epoch = epoch
+        self.neighbours: list[Neighbour] = []  # by index of their links
+        # Bytes for what waits to be sent: of each link, for MFMT, urgent and bulk; at least 257.
+        self.capacity = _CAPACITY
+        self.now_ms = 0  # of the latest poll()
+        self._compatibility = ""
+        self._services: dict[int, Service] = {}
+        self._list: list[Service] = []  # the same
+        self._channels: dict[int, Channel] = {}  # those that are channels
+        self._head = bytearray(2)  # header of what is being sent
+        self._to: Neighbour | None = None  # ... and where to
+        self._for: Service | None = None  # for whom a packet has come
+        self._buf: bytearray | None = None  # for what comes back
+
+    # Neighbours and services
+
+    def attach(self, neighbour: "Neighbour") -> None:
+        """Serve a link from now on."""
+        self.neighbours.append(neighbour)
+        neighbour.tile = self
+        if self._compatibility:
+            neighbour.link.change_compatibility(self._compatibility, self.now_ms)
+        if neighbour.state == _UP:
+            self.connected(neighbour)
+
+    def neighbour(self, direction: int) -> "Neighbour | None":
+        """Return the neighbour on that side: of several the first that is up, else the first."""
+        found = None
+        for one in self.neighbours:
+            if one.direction == direction:
+                if one.state == _UP:
+                    return one
+                found = found or one
+        return found
+
+    def set_compatibility(self, text: str) -> None:
+        """Tell all neighbours, now and later, another string: MFMT passes where both are the same.
+
+        text: up to 45 bytes. It ends the sessions, new ones follow.
+        """
+        self._compatibility = text
+        for neighbour in self.neighbours:
+            neighbour.link.change_compatibility(text, self.now_ms)
+
+    def add(self, service: "Service") -> None:
+        """Serve service.number by it; it hears of the sessions that run. Raises AlreadyBound."""
+        if service.number in self._services:
+            raise AlreadyBound(f"there is a service {service.number} already")
+        self._services[service.number] = service
+        self._list.append(service)
+        for neighbour in self.neighbours:
+            if neighbour.state == _UP:
+                service.connected(neighbour)
+
+    # Channels
+
+    def open(self, service: int, capacity: int = _CAPACITY) -> "Channel":
+        """Open a service of your own, 16 to 47. Raises BusError (EINVAL), AlreadyBound.
+
+        capacity: bytes for what waits to be read, where each packet takes its size and two.
+        """
+        if not 16 <= service < 48:
+            raise BusError(f"service {service}: 16 to 47 are for programs")
+        if capacity < _CAPACITY_MIN:
+            raise BusError(f"capacity is {capacity}, at least {_CAPACITY_MIN} is needed")
+        return self._open(service, capacity)
+
+    def _open(self, number: int, capacity: int) -> "Channel":
+        from .channel import Channel
+
+        with self.waiter.lock:
+            channel = Channel(self, number, capacity)
+            self.add(channel)
+            self._channels[number] = channel
+            return channel
+
+    @property
+    def mfmt(self) -> "Channel":
+        """The application's packets from all sides; open from its first use on."""
+        return self._channels.get(_MFMT_NUMBER) or self._open(_MFMT_NUMBER, _CAPACITY)
+
+    @property
+    def local(self) -> "Channel":
+        """Local standard packets, of anybody on this board; open from its first use on."""
+        return self._channels.get(_LOCAL_NUMBER) or self._open(_LOCAL_NUMBER, _CAPACITY)
+
+    def readable(self, direction: int) -> bool:
+        """Tell whether an MFMT packet is there that is from that side, or back from it."""
+        return self.mfmt.has(direction)
+
+    def writable(self, direction: int) -> bool:
+        """Tell whether an MFMT packet of any size that is put to that side now would go out."""
+        if direction > _DIR:
+            return False
+        self._head[0] = _ROUTED | _MFMT | direction
+        for one in self.neighbours:
+            if self._leads(one) and self._out(one).rank(self._head).fits(one.payload_max + 4):
+                return True
+        return False
+
+    def close(self) -> None:
+        """End what waits at channels, as the bus is closed."""
+        for channel in self._channels.values():
+            channel.close()
+
+    # What links call
+
+    def receive(  # hot:
+        self, neighbour: "Neighbour", packet: bytearray, start: int, end: int
+    ) -> bool:
+        """Give a packet to its service; False: nobody has that number."""
+        self._for = self._services.get(self._number(packet))
+        if self._for is None or (packet[0] & _MFMT and neighbour.direction > _DIR):
+            return False
+        self._for.receive(neighbour, packet, start, end)
+        return True
+
+    def _number(self, packet: "Data") -> int:  # hot:
+        if packet[0] & _LOCL:
+            return _LOCAL_NUMBER
+        return _MFMT_NUMBER if packet[0] & _MFMT else packet[1] & _SERVICE
+
+    def room(self, packet: bytearray, size: int) -> bool:  # hot:
+        """Tell whether the service of a reliable packet takes it now."""
+        service = self._services.get(packet[1] & _SERVICE)
+        return service is None or service.room(packet, size)
+
+    def connected(self, neighbour: "Neighbour") -> None:
+        """A session has begun: what had no room to come back is lost, so that nobody sends it."""
+        self._give_back(neighbour, True)
+        for service in self._list:
+            service.connected(neighbour)
+
+    def disconnected(self, neighbour: "Neighbour") -> None:
+        """It has ended: what the link did not take goes back to its senders."""
+        self._give_back(neighbour, False)
+        for service in self._list:
+            service.disconnected(neighbour)
+
+    # Sending to a neighbour
+
+    def send(  # hot:
+        self,
+        neighbour: "Neighbour",
+        service: int,
+        data: "Data",
+        size: int = -1,
+        bulk: bool = False,
+        reliable: bool = True,
+    ) -> int:
+        """Send data[0:size] (-1: all of it) to a service of a neighbour's; return the size.
+
+        -EHOSTUNREACH: the link is down. -EAGAIN: no room now. -EMSGSIZE: more than there is, or
+        than neighbour.payload_max. Context: the bus's thread, or with the bus locked.
+        """
+        if bulk:
+            service |= _BULK
+        if reliable:
+            service |= _RELIABLE
+        self._head[1] = service
+        self._to = neighbour
+        return self._send(data, size)
+
+    def _send(self, data: "Data", size: int) -> int:  # hot:
+        neighbour = self._to
+        assert neighbour is not None
+        if neighbour.state != _UP:
+            return -_EHOSTUNREACH
+        self._head[0] = _ROUTED | neighbour.direction & _DIR
+        if size < 0:
+            size = len(data)
+        if size > min(len(data), self._limit(neighbour)):
+            return -_EMSGSIZE
+        return size if self._out(neighbour).put(self._head, data, 0, size) else -_EAGAIN
+
+    def _limit(self, neighbour: "Neighbour") -> int:  # hot:
+        """Return how many bytes may stand behind the header; unreliable packets need less."""
+        if self._head[1] & _RELIABLE and not self._head[0] & _MFMT:
+            return neighbour.payload_max
+        return neighbour.payload_max + 2
+
+    def _out(self, neighbour: "Neighbour") -> "Outgoing":  # hot:
+        if neighbour.out is None:
+            from .channel import Outgoing
+
+            neighbour.out = Outgoing(self.capacity, self.waiter)
+        return neighbour.out
+
+    # Putting
+
+    def put(self, packet: "Data", size: int = -1) -> int:  # hot:
+        """Send a whole packet, packet[0:size], to the side that byte 0 names; return the size.
+
+        Its channel has to be open: the packet goes out, or comes back there. Local standard
+        packets go to `local`. What came back can be put again as it is. -EMSGSIZE: more than there
+        is, or than 255; -EINVAL: no such form; -EBADF: no channel; -EAGAIN: it can neither go out
+        nor come back. Context: the bus's thread, or with the bus locked.
+        """
+        if size < 0:
+            size = len(packet)
+        if size > min(len(packet), _PACKET_MAX):
+            return -_EMSGSIZE
+        if size < 2 and (size < 1 or not packet[0] & (_LOCL | _MFMT)) or packet[0] < _ROUTED:
+            return -_EINVAL
+        channel = self._channels.get(self._number(packet))
+        if channel is None:
+            return -_EBADF
+        self._head[0] = packet[0] & 0xA7
+        self._head[1] = packet[1] if size > 1 else 0
+        if packet[0] & _LOCL:
+            self._head[0] = packet[0] & 0xDF
+        elif self._offer(packet, size):
+            return size
+        channel.index = _NO_LINK
+        if channel.holding or not channel.add(self._head, packet, 2, size):
+            return -_EAGAIN
+        return size
+
+    def _offer(self, packet: "Data", size: int) -> bool:  # hot:
+        """Let a link have a packet, or say in its header why none can."""
+        bit = EROR
+        i = 0
+        while i < len(self.neighbours):
+            if self._leads(self.neighbours[i]):
+                bit = OVRN
+                if self._queue(self.neighbours[i], packet, size):
+                    return True
+            i += 1
+        self._head[0] |= bit
+        return False
+
+    def _leads(self, neighbour: "Neighbour") -> bool:  # hot:
+        """Tell whether what is being sent may go to that neighbour."""
+        if neighbour.state != _UP or neighbour.direction != self._head[0] & _DIR:
+            return False
+        return neighbour.compatible or not self._head[0] & _MFMT
+
+    def _queue(self, neighbour: "Neighbour", packet: "Data", size: int) -> bool:  # hot:
+        if size - 2 > self._limit(neighbour):
+            return False
+        return self._out(neighbour).put(self._head, packet, 2, size)
+
+    # What did not go out
+
+    def poll(self, now_ms: int) -> int:  # hot:
+        """Let services do what is due; return the ms until something is again."""
+        self.now_ms = now_ms
+        due = _MS_MAX
+        i = len(self._list)
+        while i:
+            i -= 1
+            due = min(due, self._list[i].poll(now_ms))
+        i = len(self.neighbours)
+        while i:
+            i -= 1
+            if self.neighbours[i].state != _UP:
+                self._give_back(self.neighbours[i], False)
+        return due
+
+    def _give_back(self, neighbour: "Neighbour", last: bool) -> None:  # hot:
+        """Return what waits for a link to its senders, unless it is up."""
+        if neighbour.out is not None:
+            rank = 0
+            while neighbour.out.total and rank < _RANKS:
+                self._bounce(neighbour, neighbour.out, rank, last)
+                rank += 1
+
+    def _bounce(self, neighbour: "Neighbour", out: "Outgoing", rank: int, last: bool) -> None:
+        """Put what waits in a rank into its senders' channels, with EROR, the oldest first.
+
+        Where a channel has no room, the rest waits; last: it is dropped.
+        """
+        buf = self._buf = self._buf or bytearray(_PACKET_MAX)
+        while out.waiting(rank):
+            number = out.ranks[rank].peek(3) & _SERVICE if rank else _MFMT_NUMBER
+            channel = self._channels.get(number)
+            if channel and not last and not channel.room(buf, out.waiting(rank)):
+                return
+            neighbour.stats.count("tx_dropped")
+            size = out.take(rank, buf, 2)
+            buf[0] |= EROR
+            if channel:
+                channel.receive(neighbour, buf, 2, size)
