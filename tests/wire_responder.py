@@ -54,10 +54,10 @@ class Responder:
 
     # A link's calls
 
-    def feed(self, buf, count, now_ms):
+    def feed(self, buf, count, now_ms, at=0):
         """Take bytes from the wire."""
         self._now = now_ms
-        for run in self._splitter.push(bytes(buf[:count])):
+        for run in self._splitter.push(bytes(buf[at:count])):
             try:
                 self._frame(wire.uncobs(run))
             except wire.Bad:

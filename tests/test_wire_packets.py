@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: MIT
+"""Every row of the golden table is what a Link says, in the situation that the table tells.
+
+Two links with the epochs of docs/wire.md are led through their talk by hand, row for row: what
+one says must be the next row, and a row that the other one is to hear comes byte by byte.
+"""
+
+import unittest
+
+import wire_decoder as wire
+from limpet.auth import Auth
+from limpet.link import DOWN, UP, Link
+from limpet.stats import NAMES
+
+HERE = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
+EPOCHS = (0x00A15A5A, 0x0B2C3D4E)
+KEY = bytes(range(32))
+NONCES = (bytes(range(0xA0, 0xA8)), bytes(range(0xB0, 0xB8)))
+# Rows that no Link of this version says, and why they are there.
+ONLY_HEARD = (
+    "helo_string",  # by a later version
+    "helo_other_version",
+    "service_unknown",
+    "service_reliable_unknown",
+    "largest",
+)
+
+
+def unhex(text):
+    return bytes([int(text[i : i + 2], 16) for i in range(0, len(text), 2)])
+
+
+def rows():
+    """Return (packet, wire bytes) by name."""
+    found = {}
+    with open(HERE + "/vectors/wire.txt") as table:
+        for line in table:
+            if line.strip() and not line.startswith("#"):
+                name, _, packet, data, _ = line.strip().split(" ", 4)
+                found[name] = (unhex(packet), unhex(data))
+    return found
+
+
+class Drawn:
+    """Random numbers that the test has chosen, then others."""
+
+    def __init__(self, *numbers):
+        self.numbers = list(numbers)
+        self.count = 0x11112222
+
+    def next(self):
+        self.count += 0x01010101
+        return self.numbers.pop(0) if self.numbers else self.count & 0x3FFFFFFF
+
+    def below(self, limit):
+        return limit >> 1
+
+
+class Client:
+    """Has said what it is told to, keeps what it hears."""
+
+    def __init__(self):
+        self.queue = []
+        self.got = []
+
+    def ready(self):
+        return len(self.queue) > 0
+
+    def fill(self, buf, start, end):
+        if not self.queue:
+            return 0
+        data = self.queue.pop(0)
+        for i in range(len(data)):
+            buf[start + i] = data[i]
+        return len(data)
+
+    def receive(self, buf, start, end):
+        self.got.append(bytes(buf[start:end]))
+
+    def connected(self):
+        pass
+
+    def disconnected(self):
+        pass
+
+
+class Box:
+    """Packets of services that wait, by rank: (byte 1 or None, data)."""
+
+    def __init__(self):
+        self.ranks = ([], [], [])
+
+    @property
+    def total(self):
+        return sum([len(r) for r in self.ranks])
+
+    def waiting(self, rank):
+        return 2 + len(self.ranks[rank][0][1]) if self.ranks[rank] else 0
+
+    def is_reliable(self, rank):
+        return rank > 0 and self.ranks[rank][0][0] & 0x40 != 0
+
+    def take(self, rank, buf, at):
+        kind, data = self.ranks[rank].pop(0)
+        if rank == 0:
+            data = b"\xa2" + data
+            at = 0
+        else:
+            buf[0] = 0x82
+            buf[1] = kind
+        for i in range(len(data)):
+            buf[at + i] = data[i]
+        return at + len(data)
+
+
+class Shelf:
+    """A tile with room for a number of packets."""
+
+    def __init__(self):
+        self.left = 1000
+        self.got = []
+
+    def room(self, packet, size):
+        return self.left > 0
+
+    def receive(self, neighbour, packet, start, end):
+        self.left -= 1
+        self.got.append((packet[0], packet[1] if start > 1 else None, bytes(packet[start:end])))
+        return True
+
+    def connected(self, neighbour):
+        pass
+
+    def disconnected(self, neighbour):
+        pass
+
+
+def make(side, **options):
+    """Return a link of node A (0) or B (1) as the table has it."""
+    drawn = Drawn(*options.pop("epochs", (EPOCHS[side],)))
+    arguments = {"direction": (2, 6)[side]}
+    arguments.update(options)
+    node, epoch = ((11, 0x01234567), (22, 0x07654321))[side]
+    link = Link(node, epoch, drawn, Client(), **arguments)
+    return link
+
+
+class Talk(unittest.TestCase):
+    def setUp(self):
+        self.rows = rows()
+        self.now = 0x3FFFFFFF - 50
+        self.seen = []
+
+    def later(self, ms):
+        self.now = (self.now + ms) & 0x3FFFFFFF
+
+    def says(self, link, name):
+        """Have `link` say its next frame, which must be this row."""
+        out = bytearray(300)
+        link.poll(self.now)
+        # In a session others go between two HELO, if there are any.
+        size = link.take(out, self.now) or link.take(out, self.now)
+        said = bytes(out[:size])
+        if said[:1] == b"\0" and self.rows[name][1][:1] != b"\0":
+            said = said[1:]  # after a pause
+        text = "".join(["%02x" % b for b in said])
+        self.assertEqual(said, self.rows[name][1], "%s: %s" % (name, text))
+        self.seen.append(name)
+
+    def hears(self, link, *names):
+        """Have `link` hear rows, byte by byte."""
+        for name in names:
+            before = link.stats.rx_frames
+            for b in self.rows[name][1]:
+                link.feed(bytearray([b]), 1, self.now)
+            self.assertEqual(link.stats.rx_frames, before + 1, name)
+
+    def up(self, **options):
+        """Return A and B in the session of the table."""
+        a, b = make(0, **options), make(1, **options)
+        self.says(a, "helo_first")
+        self.hears(b, "helo_first")
+        self.says(b, "helo_offer")
+        self.hears(a, "helo_offer")
+        self.says(a, "helo_confirm")
+        self.hears(b, "helo_confirm")
+        self.assertEqual((a.state, b.state), (UP, UP))
+        return a, b
+
+    def test_a_session_with_a_gap(self):
+        a, b = self.up()
+        a._client.queue += [b"limpet", b"\x00", b"\x01\x00\x02"]
+        self.says(a, "data_first")
+        self.hears(b, "data_first")
+        self.later(6)  # the first frame after a pause is acknowledged soon
+        self.says(b, "ack")
+        self.hears(a, "ack")
+        self.says(a, "data_lost")
+        self.says(a, "data_early")
+        self.hears(b, "data_early")
+        self.says(b, "ack_gap")
+        self.hears(a, "ack_gap")
+        self.says(a, "data_lost")
+        self.hears(b, "data_lost")
+        b._client.queue.append(b"yes")
+        self.says(b, "data_back")
+        self.hears(a, "data_back")
+        self.assertEqual(b._client.got, [b"limpet", b"\x00", b"\x01\x00\x02"])
+        self.assertEqual(a._client.got, [b"yes"])
+        self.assertEqual((a.unacked(), a.stats.tx_retransmit), (0, 1))
+
+    def test_the_end_of_a_session(self):
+        a, b = self.up()
+        a.close(self.now)
+        self.says(a, "helo_close")
+        self.says(a, "helo_close")
+        self.assertEqual(a.take(bytearray(300), self.now), 0)
+        self.hears(b, "helo_close")
+        self.assertEqual((a.state, b.state, b.stats.closes), (DOWN, DOWN, 1))
+
+    def test_a_stranger_is_asked(self):
+        b = make(1, epochs=(EPOCHS[1], 0x1F00D00D))
+        self.hears(b, "helo_first", "helo_confirm")
+        b.take(bytearray(300), self.now)
+        stranger = wire.helo(6, 1, 33, 5, 0x2BADCAFE, 0, 255, 8, 2, 40, 1000, b"")
+        data = bytearray(wire.frame(stranger, 0xFFFF))
+        b.feed(data, len(data), self.now)
+        self.says(b, "helo_probe")
+
+    def test_credit(self):
+        a, b = self.up()
+        a.neighbour.out = Box()
+        b.neighbour.tile = Shelf()
+        b.neighbour.tile.left = 0
+        out = bytearray(300)
+        for k in range(8):
+            a.neighbour.out.ranks[1].append((0x50, b"%d" % k))
+            size = a.take(out, self.now)
+            b.feed(out, size, self.now)
+        a.neighbour.out.ranks[1].append((0x50, b"hi"))
+        self.says(b, "null_credit_none")
+        self.hears(a, "null_credit_none")
+        self.assertEqual(a.take(out, self.now), 0)
+        self.later(240)  # a quarter of the silence limit: it waits no longer
+        b.poll(self.now)
+        self.later(11)
+        self.says(a, "null_probe")
+        self.hears(b, "null_probe")
+        self.says(b, "null_credit_none")
+        self.hears(a, "null_credit_none")
+        b.neighbour.tile.left = 5
+        b.poll(self.now)
+        self.says(b, "null_credit")
+        self.hears(a, "null_credit")
+        self.says(a, "reliable_urgent")
+        a.neighbour.out.ranks[2].append((0xD0, b"\xff"))
+        self.says(a, "reliable_bulk")
+        b.neighbour.tile.left = 5
+        self.hears(b, "reliable_urgent", "reliable_bulk")
+        self.assertEqual(b.neighbour.tile.got[-2:], [(0x86, 0x50, b"hi"), (0x86, 0xD0, b"\xff")])
+
+    def test_packets_that_go_once(self):
+        a, b = self.up()
+        box = a.neighbour.out = Box()
+        shelf = b.neighbour.tile = Shelf()
+        for name, rank, packet in (
+            ("unreliable_urgent", 1, (0x10, b"hi")),
+            ("unreliable_bulk", 2, (0x90, b"h")),
+            ("unreliable_empty", 1, (0x11, b"")),
+            ("mfmt", 0, (None, b"\x40\x01")),
+            ("mfmt_one_byte", 0, (None, b"")),
+        ):
+            box.ranks[rank].append(packet)
+            self.says(a, name)
+            self.hears(b, name)
+            kind = 0xA6 if rank == 0 else 0x86
+            self.assertEqual(shelf.got.pop(), (kind, packet[0], packet[1]), name)
+
+    def test_what_came_twice(self):
+        _, b = self.up()
+        for k in (0, 1, 2, 3, 3):
+            data = wire.frame(b"\x82\x42%c\x00x" % k, 0x98EB)
+            b.feed(bytearray(data), len(data), self.now)
+        self.says(b, "null_twice")
+
+    def test_many_bits(self):
+        b = make(1, window=64)
+        hello = wire.helo(2, 0, 11, 1, EPOCHS[0], EPOCHS[1], 255, 64, 4, 40, 1000, b"")
+        data = wire.frame(hello, 0xFFFF)
+        b.poll(self.now)
+        b.take(bytearray(300), self.now)
+        b.feed(bytearray(data), len(data), self.now)
+        for k in list(range(254)) + [255, 257, 278]:
+            data = wire.frame(b"\x82\x42%c\x00x" % (k & 255), 0x98EB)
+            b.feed(bytearray(data), len(data), self.now)
+        self.assertEqual(len(b._client.got), 254)
+        self.says(b, "null_many_bits")
+
+    def test_a_stream(self):
+        self.says(make(0, reliable=True), "helo_stream")
+
+    def test_keys(self):
+        links = []
+        for side in range(2):
+            auth = Auth(KEY, Drawn().next)
+            links.append(make(side, auth=auth))
+            links[side].poll(self.now)  # which draws an epoch and a nonce
+            auth.nonce = NONCES[side]
+        a, b = links
+        self.says(a, "helo_keyed")
+        self.hears(b, "helo_keyed")
+        self.says(b, "helo_keyed_offer")
+        self.hears(a, "helo_keyed_offer")
+        self.says(a, "helo_keyed_confirm")
+        self.hears(b, "helo_keyed_confirm")
+        a._client.queue.append(b"limpet")
+        self.says(a, "keyed_data")
+        self.hears(b, "keyed_data")
+        self.later(6)
+        self.says(b, "keyed_ack")
+        self.hears(a, "keyed_ack")
+        self.assertEqual(b._client.got, [b"limpet"])
+        out = bytearray(300)
+        for _ in range(3):
+            b._client.queue.append(b"x")
+            a.feed(out, b.take(out, self.now), self.now)
+        # As if there had been many: the upper bits are found as the nearest ones.
+        a.auth._session.sent = 0x12345
+        b.auth._session.highest = 0x12340
+        a._tx.probe = True
+        self.says(a, "keyed_late")
+        self.hears(b, "keyed_late")
+
+    def test_what_is_only_heard(self):
+        """A side that hears what it does not know counts it and lives on."""
+        for name, counter in (
+            ("service_unknown", "rx_unknown"),
+            ("service_reliable_unknown", "rx_unknown"),
+            ("mfmt", "rx_unknown"),
+            ("helo_other_version", "helo_refused"),
+        ):
+            with self.subTest(name):
+                _, b = self.up()
+                before = dict([(n, getattr(b.stats, n)) for n in NAMES])
+                self.hears(b, name)
+                moved = [n for n in NAMES if getattr(b.stats, n) != before[n]]
+                wanted = ["rx_frames", counter]
+                if name.startswith("helo"):
+                    wanted.append("helo_received")
+                self.assertEqual(sorted(moved), sorted(wanted))
+                self.assertEqual(b.state, UP)
+        _, b = self.up()
+        self.hears(b, "largest")
+        self.assertEqual(b._client.got, [bytes(range(1, 252))])
+        c = make(1)
+        self.hears(c, "helo_string")
+        self.assertEqual(c._session.offered[1:3], (33, 0x3FFFFFFF))
+
+    def test_every_row_has_been_said(self):
+        for name in dir(self):
+            if name.startswith("test_") and name != "test_every_row_has_been_said":
+                getattr(self, name)()
+        missing = set(self.rows) - set(self.seen) - set(ONLY_HEARD)
+        self.assertEqual(missing, set())
+
+
+if __name__ == "__main__":
+    unittest.main()
