@@ -253,7 +253,7 @@ class TestAllocation(unittest.TestCase):
 
 
 class OneFrame(FakeLink):
-    def feed(self, buf, count, now_ms):
+    def feed(self, buf, count, now_ms, at=0):
         return count
 
     def take(self, out, now_ms):

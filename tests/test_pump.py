@@ -23,7 +23,7 @@ class FakeLink:
         self.times = []
         self.taken = 0
 
-    def feed(self, buf, count, now_ms):
+    def feed(self, buf, count, now_ms, at=0):
         self.fed += bytes(buf[:count])
         self.times.append(now_ms)
         return count
@@ -339,7 +339,7 @@ class TestLoss(unittest.TestCase):
 class QuietLink(FakeLink):
     """Always has one frame and takes in everything, without allocating."""
 
-    def feed(self, buf, count, now_ms):
+    def feed(self, buf, count, now_ms, at=0):
         return count
 
     def take(self, out, now_ms):

@@ -51,6 +51,8 @@ class Driver:
         self.tap: Callable[[int, bytearray, int, int, int], None] | None = None
         self._waiter: Waiter | None = None
         self._in = bytearray(_READ_SIZE)
+        self._at = self._got = 0  # what the link has not taken yet: _in[_at:_got]
+        self._deaf = False  # it takes nothing now
         self._start = 0  # of the frame in _out, what the device has not taken: _out[_start:_size]
         self._size = 0
         self._retry_at = 0  # while not open: when to try again, ticks_ms
@@ -79,9 +81,10 @@ class Driver:
         if self.is_open:
             self.is_open = False
             self.writing = False
-            self._start = self._size = 0
-            if self._waiter is not None:
-                self._waiter.remove(self.stream)
+            self._start = self._size = self._at = self._got = 0
+            if not self._deaf:
+                self._listen(False)
+            self._deaf = False
             self._close()
             self.stream = None
 
@@ -127,19 +130,38 @@ class Driver:
     def _receive(self, now_ms: int) -> bool:  # hot:
         left = _READS
         while left:
-            n = self._fetch()
-            if n <= 0:
-                if n < 0:
-                    self._lose(now_ms)
-                return left < _READS
-            self._stats.count("rx_bytes", n)
-            if self.tap is not None:
-                self.tap(0, self._in, 0, n, now_ms)
-            self._link.feed(self._in, n, now_ms)
-            if n < _READ_SIZE:
+            if self._at == self._got:
+                n = self._fetch()
+                if n <= 0:
+                    if n < 0:
+                        self._lose(now_ms)
+                    return left < _READS
+                self._heard(n, now_ms)
+            self._at = self._link.feed(self._in, self._got, now_ms, self._at)
+            if (self._at < self._got) != self._deaf:
+                self._listen(self._deaf)
+            if self._deaf:
+                return False
+            if self._got < _READ_SIZE:
                 break
             left -= 1
         return True
+
+    def _heard(self, count: int, now_ms: int) -> None:  # hot:
+        self._at = 0
+        self._got = count
+        self._stats.count("rx_bytes", count)
+        if self.tap is not None:
+            self.tap(0, self._in, 0, count, now_ms)
+
+    def _listen(self, listen: bool) -> None:
+        """Sleep on the stream, or not: while the link takes nothing (reliable streams only)."""
+        self._deaf = not listen
+        if self._waiter is not None:
+            if listen:
+                self._waiter.add(self.stream)
+            else:
+                self._waiter.remove(self.stream)
 
     def _send(self, now_ms: int) -> bool:  # hot:
         moved = False

@@ -165,17 +165,16 @@ class Link(Output):
 
         That is `count`, but over a reliable stream it may be less: then feed the rest later.
         """
+        self._now_ms = now_ms
         while at < count and not self._rx.paused:
             at = self._in.push(buf, at, count)
             if self._in.size and not self._closed:
-                self._frame(self._in.buffer, self._in.size, now_ms)
+                self._frame(self._in.buffer, self._in.size)
         return at
 
-    def _frame(  # hot:
-        self, packet: bytearray, size: int, now_ms: int
-    ) -> None:
+    def _frame(self, packet: bytearray, size: int) -> None:  # hot:
         if packet[1] == _HELO and packet[0] & _KIND == _ROUTED and size > _HEAD:
-            self._helo(packet, size, now_ms)
+            self._helo(packet, size, self._now_ms)
             return
         if self.state == UP and crc16(packet, 0, size, self._session.start_in) == _RESIDUE:
             size -= _CHECK
@@ -186,14 +185,14 @@ class Link(Output):
             if self.auth is not None:
                 size = self._opened(packet, size, True)
             if size > 0:
-                self._establish(now_ms)
+                self._establish(self._now_ms)
         else:
             self._count("rx_bad")
             return
         if size > 0:
-            self._heard = self.neighbour.heard_ms = now_ms
+            self._heard = self.neighbour.heard_ms = self._now_ms
             self._count("rx_frames")
-            self._packet(packet, size, now_ms)
+            self._packet(packet, size)
 
     def _opened(self, packet: bytearray, size: int, candidate: bool) -> int:
         """Return the size of an authentic packet, or count why it is none and return 0."""
@@ -204,9 +203,7 @@ class Link(Output):
             return 0
         return size
 
-    def _packet(  # hot:
-        self, packet: bytearray, size: int, now_ms: int
-    ) -> None:
+    def _packet(self, packet: bytearray, size: int) -> None:  # hot:
         packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
         if packet[0] & _KIND == _MFMT:
             if self.neighbour.compatible:
@@ -217,27 +214,28 @@ class Link(Output):
             self._count("rx_unknown")
         elif not packet[1] & _SERVICE:
             if size > _NULL_ACK:
-                self._null_came(packet, size, now_ms)
+                self._null_came(packet, size)
         elif not packet[1] & _RELIABLE:
             self._serve(packet, _ONCE_HEAD, size)
         elif size >= _HEAD:
-            self._tx.acked(packet, _HEAD - 1, 0, now_ms)
-            self._accept(packet, size, now_ms)
+            self._tx.acked(packet, _HEAD - 1, 0, self._now_ms)
+            self._accept(packet, size)
 
-    def _null_came(self, packet: bytearray, size: int, now_ms: int) -> None:  # hot:
+    def _null_came(self, packet: bytearray, size: int) -> None:  # hot:
         if packet[1] & _TWICE:
             self._tx.came_twice()
         if packet[1] & _PROBE:
             self._rx.asked()
-        self._tx.acked(packet, _NULL_ACK, size, now_ms)
+        self._tx.acked(packet, _NULL_ACK, size, self._now_ms)
 
-    def _accept(self, packet: bytearray, size: int, now_ms: int) -> None:  # hot:
+    def _accept(self, packet: bytearray, size: int) -> None:  # hot:
         if not self._rx.kept():
-            self._held_at = now_ms
-        if self._rx.accept(packet, size, now_ms, self._has_room(packet, size)):
+            self._held_at = self._now_ms
+        room = self._has_room(packet, size)
+        if self._rx.accept(packet, size, self._now_ms, room):
             self._deliver(packet, size)
         if self._rx.kept():
-            self._hand_over(now_ms)
+            self._hand_over(self._now_ms)
 
     def _has_room(self, packet: bytearray, size: int) -> bool:  # hot:
         if packet[1] & _SERVICE == _LIMPET:
@@ -383,5 +381,7 @@ class Link(Output):
         wanted = self._has_more()
         if wanted and self._may_say_more():
             return 0
-        wait = min(wait, self._idle_in(now_ms), self._rx.ack_in(now_ms))
-        return max(0, min(wait, self._tx.expire(now_ms, wanted)))
+        wait = min(wait, self._idle_in(now_ms))
+        wait = min(wait, self._rx.ack_in(now_ms))
+        wait = min(wait, self._tx.expire(now_ms, wanted))
+        return max(0, wait)

@@ -82,6 +82,8 @@ class Output:
     _leaving: int
 
     def __init__(self) -> None:
+        self._now_ms = 0  # of the call at hand, and the buffer that it fills
+        self._out = bytearray(0)
         self._sent = 0  # when the last frame of this session went
         self._turn = 0  # frames since the last bulk one
         self._burst = 0  # MFMT packets in a row
@@ -92,78 +94,74 @@ class Output:
 
     def take(self, out: bytearray, now_ms: int) -> int:  # hot:
         """Put the next frame into out (wire_size bytes); return its size, 0 = nothing to send."""
+        self._out = out
+        self._now_ms = now_ms
         if self._closed:
-            return self._say_helo(out, now_ms) if self._leaving else 0
+            return self._say_helo() if self._leaving else 0
         if self._session.due_in(self.state == _UP, now_ms) <= 0 and not self._greeted:
             self._greeted = self.state == _UP  # then others first: HELOs may come in masses
-            return self._say_helo(out, now_ms)
+            return self._say_helo()
         self._greeted = False
         if self.state != _UP:
             return 0
         if not self._rx.urgent or self._rx.is_plain():
-            size = self._next(out, now_ms)
+            size = self._next()
             if size:
                 return size
             if self._rx.ack_in(now_ms) > 0 and self._idle_in(now_ms) > 0 and not self._tx.probe:
                 return 0
-        return self._null(out, now_ms)
+        return self._null()
 
-    def _next(self, out: bytearray, now_ms: int) -> int:  # hot:
+    def _next(self) -> int:  # hot:
         box = self.neighbour.out
         if box is not None and box.waiting(_RANK_MFMT) and self._burst < _TURNS:
             self._burst += 1
-            return self._say_once(box, _RANK_MFMT, out, now_ms)
+            return self._say_once(box, _RANK_MFMT)
         self._burst = 0
         i = self._tx.again()
         if i < 0:
             if box is not None and box.total:
-                return self._choose(box, out, now_ms)
-            i = self._fill(now_ms)
-        return self._slot(i, out, now_ms) if i >= 0 else 0
+                return self._choose(box)
+            i = self._fill()
+        return self._slot(i) if i >= 0 else 0
 
-    def _choose(self, box: "Outgoing", out: bytearray, now_ms: int) -> int:  # hot:
+    def _choose(self, box: "Outgoing") -> int:  # hot:
         size = 0
         if self._turn >= _TURNS:
-            size = self._service(box, _RANK_BULK, 0, out, now_ms)
+            size = self._service(box, _RANK_BULK, 0)
         elif self._turn & 1:
-            size = self._service(box, _RANK_URGENT, 0, out, now_ms)
+            size = self._service(box, _RANK_URGENT, 0)
         if not size:
-            size = self._fill(now_ms)
-            if size >= 0:
-                size = self._slot(size, out, now_ms)
-            else:
-                size = self._service(box, _RANK_URGENT, 0, out, now_ms)
+            size = self._fill()
+            size = self._slot(size) if size >= 0 else self._service(box, _RANK_URGENT, 0)
         if not size:
-            keep = 1 if self.window > 4 else 0
-            size = self._service(box, _RANK_BULK, keep, out, now_ms)
+            size = self._service(box, _RANK_BULK, 1 if self.window > 4 else 0)
         if size:
             self._turn += 1
         return size
 
-    def _service(  # hot:
-        self, box: "Outgoing", rank: int, keep: int, out: bytearray, now_ms: int
-    ) -> int:
+    def _service(self, box: "Outgoing", rank: int, keep: int) -> int:  # hot:
         if not box.waiting(rank):
             return 0
         if box.is_reliable(rank):
             keep = self._tx.free(keep)
             if keep < 0:
                 return 0
-            self._tx.add(keep, box.take(rank, self._tx.buffers[keep], _HEAD), now_ms)
-            keep = self._slot(keep, out, now_ms)
+            size = box.take(rank, self._tx.buffers[keep], _HEAD)
+            self._tx.add(keep, size, self._now_ms)
+            keep = self._slot(keep)
         else:
-            keep = self._say_once(box, rank, out, now_ms)
+            keep = self._say_once(box, rank)
         if rank == _RANK_BULK:
             self._turn = 0
         return keep
 
-    def _say_once(self, box: "Outgoing", rank: int, out: bytearray, now_ms: int) -> int:  # hot:
-        packet = self._once
-        if packet is None:
-            packet = self._once = bytearray(len(self._tx.buffers[0]))
-        return self._seal(out, packet, box.take(rank, packet, _ONCE_HEAD), now_ms)
+    def _say_once(self, box: "Outgoing", rank: int) -> int:  # hot:
+        if self._once is None:
+            self._once = bytearray(len(self._tx.buffers[0]))
+        return self._seal(self._once, box.take(rank, self._once, _ONCE_HEAD))
 
-    def _fill(self, now_ms: int) -> int:  # hot:
+    def _fill(self) -> int:  # hot:
         """Ask the client for a payload; return its slot, -1 if there is none."""
         i = self._tx.free(0)
         if i >= 0:
@@ -172,21 +170,19 @@ class Output:
             if size > 0:
                 packet[0] = self._byte0
                 packet[1] = _RELIABLE_LIMPET
-                self._tx.add(i, _HEAD + size, now_ms)
+                self._tx.add(i, _HEAD + size, self._now_ms)
                 return i
         return -1
 
-    def _slot(  # hot:
-        self, i: int, out: bytearray, now_ms: int
-    ) -> int:
+    def _slot(self, i: int) -> int:  # hot:
         packet = self._tx.buffers[i]
         packet[3] = self._rx.expected
-        self._tx.sent(i, now_ms)
+        self._tx.sent(i, self._now_ms)
         if self._rx.is_plain():
             self._rx.told()
-        return self._seal(out, packet, self._tx.sizes[i], now_ms)
+        return self._seal(packet, self._tx.sizes[i])
 
-    def _null(self, out: bytearray, now_ms: int) -> int:  # hot:
+    def _null(self) -> int:  # hot:
         """Build a null frame: the ack, the credit, and which later frames are here."""
         packet = self._ack
         packet[0] = self._byte0
@@ -202,9 +198,9 @@ class Output:
         self._rx.twice = False
         self._rx.told()
         self._count("acks_sent")
-        return self._seal(out, packet, size, now_ms)
+        return self._seal(packet, size)
 
-    def _seal(self, out: bytearray, packet: bytearray, size: int, now_ms: int) -> int:  # hot:
+    def _seal(self, packet: bytearray, size: int) -> int:  # hot:
         if self.auth is not None:
             size = self.auth.seal(packet, size)
             if size < 0:
@@ -212,21 +208,23 @@ class Output:
                 return 0
         self._count("tx_frames")
         # After a pause, behind a delimiter of its own: noise may stand on the line before it.
-        out[0] = 0
-        at = 1 if ticks_diff(now_ms, self._sent) > _PAUSE_MS else 0
-        self._sent = now_ms
-        return at + seal(out, at, packet, size, self._session.start_out)
+        at = 0
+        if ticks_diff(self._now_ms, self._sent) > _PAUSE_MS:
+            self._out[0] = 0
+            at = 1
+        self._sent = self._now_ms
+        return at + seal(self._out, at, packet, size, self._session.start_out)
 
-    def _say_helo(self, out: bytearray, now_ms: int) -> int:  # hot:
+    def _say_helo(self) -> int:  # hot:
         # Behind a delimiter of its own: what was cut off on the line before does not spoil it.
         self._count("tx_frames")
         self._count("helo_sent")
         if self._leaving:
             self._leaving -= 1
             self._session.leave()
-        out[0] = 0
-        now_ms = self._session.write(self.state == _UP, now_ms)
-        return 1 + seal(out, 1, self._session.hello, now_ms, _HELO_START)
+        self._out[0] = 0
+        size = self._session.write(self.state == _UP, self._now_ms)
+        return 1 + seal(self._out, 1, self._session.hello, size, _HELO_START)
 
     def _idle_in(self, now_ms: int) -> int:  # hot:
         """Return ms until a keep-alive is due."""
@@ -239,12 +237,16 @@ class Output:
 
     def _may_say_more(self) -> bool:  # hot:
         """Return whether some of it can go now."""
+        if self._tx.free(0) >= 0:
+            return True
         box = self.neighbour.out
-        return self._tx.free(0) >= 0 or (
-            box is not None
-            and (
-                box.waiting(_RANK_MFMT) > 0
-                or (box.waiting(_RANK_URGENT) > 0 and not box.is_reliable(_RANK_URGENT))
-                or (box.waiting(_RANK_BULK) > 0 and not box.is_reliable(_RANK_BULK))
-            )
-        )
+        if box is None:
+            return False
+        return box.waiting(_RANK_MFMT) > 0 or _any_once(box)
+
+
+def _any_once(box: "Outgoing") -> bool:  # hot:
+    """Return whether a packet waits that needs no place in the window."""
+    if box.waiting(_RANK_URGENT) and not box.is_reliable(_RANK_URGENT):
+        return True
+    return box.waiting(_RANK_BULK) > 0 and not box.is_reliable(_RANK_BULK)

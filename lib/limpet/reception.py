@@ -51,9 +51,9 @@ class Receiver:
 
         room: there is room for it where it goes; otherwise it is kept until there is.
         """
-        i = packet[2] & self._mask
-        if (packet[2] - self.next) & 255 > self._mask or self._sizes[i]:
-            self._refuse((packet[2] - self.next) & 255)
+        ahead = (packet[2] - self.next) & 255
+        if ahead > self._mask or self._sizes[packet[2] & self._mask]:
+            self._refuse(ahead)
             return False
         ahead = (packet[2] - self.expected) & 255
         if (self.stashed == 0) != (ahead == 0):
@@ -66,13 +66,17 @@ class Receiver:
             if self.stashed:
                 self._join()
             return True
-        copy(self._kept[i], 0, packet, 0, size)
-        self._sizes[i] = size
+        self._keep(packet, size)
         if not ahead:
             self.stashed += 1
             self._join()
             self._look()
         return False
+
+    def _keep(self, packet: bytearray, size: int) -> None:  # hot:
+        i = packet[2] & self._mask
+        copy(self._kept[i], 0, packet, 0, size)
+        self._sizes[i] = size
 
     def _refuse(self, ahead: int) -> None:  # hot:
         # Had before, or sent although there was no credit for it.

@@ -55,7 +55,7 @@ class FakeLink:
         self.frames = []
         self.fed = b""
 
-    def feed(self, buf, count, now_ms):
+    def feed(self, buf, count, now_ms, at=0):
         self.fed += bytes(buf[:count])
         return count
 
