@@ -99,7 +99,7 @@ class Nobody:
 
     state = 0
 
-    def feed(self, buf, count, now_ms, at=0):
+    def feed(self, buf, count, now_ms):
         return count
 
     def take(self, out, now_ms):
@@ -137,11 +137,13 @@ class Clocks(Line):
 class Bench:
     """Two Talkers on a Clocks line; `options`: of both links, or a list with those of each."""
 
+    line_class = Clocks
+
     def __init__(self, seed=1, options=None, line=None, client=Talker):
         self.judge = Judge()
         self.apps = [client(i, self.judge) for i in range(2)]
         self.options = options if isinstance(options, list) else [options or {}] * 2
-        self.line = Clocks(seed, self._make, **(line or {}))
+        self.line = self.line_class(seed, self._make, **(line or {}))
         self.random = Random(seed + 77)
         self.noise_until = 0
 

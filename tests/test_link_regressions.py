@@ -270,7 +270,8 @@ class Noise(Case):
         return bench
 
     def test_noise_for_a_minute_on_an_idle_link(self):
-        bench = self.minute(900_000, False)
+        """20 bursts a second stand before each frame, and behind a delimiter of its own."""
+        bench = self.minute(50_000, False)
         self.assertEqual([app.log for app in bench.apps], [["+"], ["+"]])
         self.good(bench)
 

@@ -32,6 +32,7 @@ class Weather:
             "silence_ms": (300, 600, 1000)[r.below(3)],
             "ack_delay_ms": (5, 40)[r.below(2)],
             "window": (2, 8, 16, 64)[r.below(4)],
+            "datagrams": datagrams,
         }
         line = {"baud": (115200, 230400)[r.below(2)], "prop_us": (100, 3000)[r.below(2)]}
         self.bench = Bench(seed, options, line)
