@@ -5,8 +5,11 @@ Rule: a call leaves all rings as it found them, empty.
 """
 
 from helpers_tile import Recorder
+from limpet.liveness import Liveness
 from limpet.port import Waiter
+from limpet.rand import Random
 from limpet.stats import Stats
+from limpet.ticks import ticks_add
 from limpet.tile import Tile
 
 _EAGAIN = -11
@@ -39,6 +42,10 @@ class End:
         self.payload_max = 96
         self.tile = None
         self.out = None
+        self.heard_ms = 0
+        self.rtt_ms = -1
+        self.version = ""
+        self.stamp = 0
 
 
 class Scene:
@@ -70,6 +77,12 @@ class Scene:
         self.came_mfmt = bytearray(b"\xa2\x50" + bytes(100))
         self.strange = bytearray(b"\x82\x3f" + bytes(100))
         self.service = bytearray(b"\x82\x04" + bytes(100))
+        self.now = 0x3FFFFFFF - 30000
+        self.lively = End(0, 2)
+        self.live = Tile(Waiter(), 1, 2)
+        self.live.attach(self.lively)
+        self.liveness = Liveness(self.live, Random(5))
+        self.live.add(self.liveness)
 
     def equal(self, a, b):
         assert a == b, (a, b)
@@ -168,6 +181,21 @@ class Scene:
         self.tile.poll(6)
         self.west.state = 1
 
+    def ask(self):
+        """Be asked, ask, and be answered."""
+        self.now = ticks_add(self.now, 13000)
+        self.liveness.poll(self.now)
+        self.liveness.poll(ticks_add(self.now, 500))
+        self.lively.out.take(2, self.buf, 2)
+        self.buf[2] = 2
+        self.lively.heard_ms = ticks_add(self.now, 507)
+        self.equal(self.live.receive(self.lively, self.buf, 2, 20), True)
+        assert 0 <= self.lively.rtt_ms < 1000
+        self.buf[2] = 1
+        self.equal(self.live.receive(self.lively, self.buf, 2, 20), True)
+        self.equal(self.lively.out.total, 1)
+        self.lively.out.take(2, self.buf, 2)
+
 
 def calls():
     """Return (what, function) for each call to be made with the heap locked."""
@@ -183,4 +211,5 @@ def calls():
         ("receive and take", scene.receive),
         ("full channel", scene.full),
         ("poll", scene.poll),
+        ("liveness", scene.ask),
     ]

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 _HEAD = const(4)
 
 _MFMT = const(0x20)  # in byte 0
+_EROR = const(0x08)
 _RELIABLE = const(0x40)  # in byte 1
+_SERVICE = const(0x3F)
+_MFMT_NUMBER = const(64)  # of tile.py
+_PACKET_MAX = const(255)
 
 _EMSGSIZE = const(90)
 _MS_MAX = const(0x1FFFFFFF)
@@ -143,6 +147,27 @@ class Outgoing:
         """Remove a rank's oldest packet, which is there, as Packets.pop."""
         self.total -= 1
         return self.ranks[rank].pop(buf, at)
+
+    def give_back(
+        self, neighbour: "Neighbour", channels: "dict[int, Channel]", last: bool
+    ) -> None:
+        """Put what waits into its senders' channels, with EROR, the oldest of each rank first.
+
+        Where one has no room, the rest of the rank waits; last: it is dropped.
+        """
+        buf = None
+        for rank in range(3):
+            while self.waiting(rank):
+                number = self.ranks[rank].peek(3) & _SERVICE if rank else _MFMT_NUMBER
+                channel = channels.get(number)
+                if channel and not last and not channel.room(None, self.waiting(rank)):
+                    break
+                neighbour.stats.count("tx_dropped")
+                buf = buf or bytearray(_PACKET_MAX)
+                size = self.take(rank, buf, 2)
+                buf[0] |= _EROR
+                if channel:
+                    channel.receive(neighbour, buf, 2, size)
 
 
 class Channel(Packets):

@@ -82,7 +82,6 @@ _LOCAL_NUMBER = const(65)
 
 _UP = const(1)
 _NO_LINK = const(255)
-_RANKS = const(3)
 _PACKET_MAX = const(255)
 _CAPACITY = const(512)
 _CAPACITY_MIN = const(98)  # of a channel: the largest packet that every node takes, and two
@@ -130,7 +129,6 @@ class Tile:
         self._head = bytearray(2)  # header of what is being sent
         self._to: Neighbour | None = None  # ... and where to
         self._for: Service | None = None  # for whom a packet has come
-        self._buf: bytearray | None = None  # for what comes back
 
     # Neighbours and services
 
@@ -378,26 +376,6 @@ class Tile:
         return due
 
     def _give_back(self, neighbour: "Neighbour", last: bool) -> None:  # hot:
-        """Return what waits for a link to its senders, unless it is up."""
-        if neighbour.out is not None:
-            rank = 0
-            while neighbour.out.total and rank < _RANKS:
-                self._bounce(neighbour, neighbour.out, rank, last)
-                rank += 1
-
-    def _bounce(self, neighbour: "Neighbour", out: "Outgoing", rank: int, last: bool) -> None:
-        """Put what waits in a rank into its senders' channels, with EROR, the oldest first.
-
-        Where a channel has no room, the rest waits; last: it is dropped.
-        """
-        buf = self._buf = self._buf or bytearray(_PACKET_MAX)
-        while out.waiting(rank):
-            number = out.ranks[rank].peek(3) & _SERVICE if rank else _MFMT_NUMBER
-            channel = self._channels.get(number)
-            if channel and not last and not channel.room(buf, out.waiting(rank)):
-                return
-            neighbour.stats.count("tx_dropped")
-            size = out.take(rank, buf, 2)
-            buf[0] |= EROR
-            if channel:
-                channel.receive(neighbour, buf, 2, size)
+        """Return what waits for a link to its senders, with EROR; last: or drop it."""
+        if neighbour.out is not None and neighbour.out.total:
+            neighbour.out.give_back(neighbour, self._channels, last)
