@@ -135,6 +135,13 @@ class Shelf:
         pass
 
 
+class Bell:
+    """What a tile wakes."""
+
+    def wake(self):
+        pass
+
+
 def make(side, **options):
     """Return a link of node A (0) or B (1) as the table has it."""
     drawn = Drawn(*options.pop("epochs", (EPOCHS[side],)))
@@ -175,9 +182,9 @@ class Talk(unittest.TestCase):
                 link.feed(bytearray([b]), 1, self.now)
             self.assertEqual(link.stats.rx_frames, before + 1, name)
 
-    def up(self, **options):
+    def up(self, *links):
         """Return A and B in the session of the table."""
-        a, b = make(0, **options), make(1, **options)
+        a, b = links or (make(0), make(1))
         self.says(a, "helo_first")
         self.hears(b, "helo_first")
         self.says(b, "helo_offer")
@@ -275,6 +282,46 @@ class Talk(unittest.TestCase):
             self.hears(b, name)
             kind = 0xA6 if rank == 0 else 0x86
             self.assertEqual(shelf.got.pop(), (kind, packet[0], packet[1]), name)
+
+    def test_liveness_and_counter(self):
+        from limpet import liveness
+        from limpet.counter import Counter
+        from limpet.tile import Tile
+
+        before = liveness.__version__
+        liveness.__version__ = "0.1.0"
+        try:
+            services = []
+            links = (make(0), make(1))
+            for link in links:
+                tile = Tile(Bell(), 1, 1)
+                tile.attach(link.neighbour)
+                services.append(liveness.Liveness(tile, Drawn()))
+                tile.add(services[-1])
+        finally:
+            liveness.__version__ = before
+        a, b = self.up(*links)
+        services[0]._token = 6
+        services[1].set_stamp(0x080A1B2C)
+        a.neighbour.tile.poll(self.now)
+        self.later(250)
+        a.neighbour.tile.poll(self.now)
+        self.says(a, "liveness_ask")
+        self.hears(b, "liveness_ask")
+        self.says(b, "liveness_answer")
+        self.later(4)
+        self.hears(a, "liveness_answer")
+        near, far = a.neighbour, b.neighbour
+        self.assertEqual((near.rtt_ms, near.version, near.stamp), (4, "0.1.0", 0x080A1B2C))
+        self.assertEqual((far.rtt_ms, far.version, far.stamp), (-1, "0.1.0", 0))
+        counter = Counter(a.neighbour.tile, "/there/is/none", Drawn())
+        other = Counter(b.neighbour.tile, "/there/is/none", Drawn())
+        counter.value = 42
+        b.neighbour.tile.add(other)
+        counter.poll(self.now)
+        self.says(a, "counter")
+        self.hears(b, "counter")
+        self.assertEqual(other.heard, {0: 42})
 
     def test_what_came_twice(self):
         _, b = self.up()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from limpet.frame import Splitter, seal
 from limpet.session import check_start
 from limpet.stats import Stats
+from limpet.transport.spi_block import Blocks
 
 TESTS = Path(__file__).parents[1]
 EPOCHS = {"A": 0x00A15A5A, "B": 0x0B2C3D4E}
@@ -86,12 +87,33 @@ def test_the_document_shows_every_row() -> None:
             and set("".join(words[1:])) <= set("0123456789abcdef")
         ):
             shown[words[0]] = "".join(words[1:])
+    assert shown.pop("spi_block") == spi_rows()["spi_block"].hex()
     for name in ("S", "K_low", "K_high"):
         assert shown.pop(name, None) == keys()[name].hex(), name
     for name, _, _, wire, _ in rows():
         if name != "largest":
             assert shown.pop(name, None) == wire, name
     assert not shown
+
+
+def spi_rows() -> dict[str, bytes]:
+    lines = (TESTS / "vectors" / "spi.txt").read_text().splitlines()
+    rows = [line.split(" ", 2) for line in lines if not line.startswith("#")]
+    return {row[0]: bytes.fromhex(row[1]) for row in rows}
+
+
+def test_the_blocks_of_spi() -> None:
+    wanted = spi_rows()["spi_block"]
+    data = next(bytes.fromhex(row[3]) for row in rows() if row[0] == "ack")
+    check = crcmod.mkCrcFun(0x11021, initCrc=0xFFFF ^ 16, rev=False, xorOut=0)
+    assert int.from_bytes(wanted[:2], "big") == check(wanted[2 : 4 + len(data)])
+    assert wanted[3 : 4 + len(data)] == bytes([len(data)]) + data
+    controller, peripheral = Blocks(16, False), Blocks(16, True)
+    peripheral.put(bytearray(b"x"), 0, 1)
+    controller.into[:] = peripheral.build()
+    assert controller.took() == 1  # so that the peripheral's block 1 is expected
+    controller.put(bytearray(data), 0, len(data))
+    assert bytes(controller.build()) == wanted
 
 
 def test_the_document_shows_every_record() -> None:
