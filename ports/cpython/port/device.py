@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def open_device(kind: str, settings: "dict[str, Any]") -> "Any":
-    """Open a device: "uart", a byte stream; what `settings` are is told in ports/README.md.
+    """Open a device: "uart", a byte stream, "udp", a socket, "spi": see ports/README.md.
 
     Raises OSError with a sentence that says what to do; ValueError for settings that cannot be.
     """
@@ -19,4 +19,12 @@ def open_device(kind: str, settings: "dict[str, Any]") -> "Any":
         from .uart import open_uart
 
         return open_uart(settings)
+    if kind == "udp":
+        from .udp import open_udp
+
+        return open_udp(settings)
+    if kind == "spi":
+        from .spi import open_spi
+
+        return open_spi(settings)
     raise ValueError(f'no devices of kind "{kind}" here')

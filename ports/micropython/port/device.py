@@ -7,7 +7,7 @@ the files and the memory for what it uses.
 
 
 def open_device(kind, settings):
-    """Open a device: "uart", a byte stream; what `settings` are is told in ports/README.md.
+    """Open a device: "uart", a byte stream, "udp", a socket, "spi": see ports/README.md.
 
     Raises OSError with a sentence that says what to do; ValueError for settings that cannot be.
     """
@@ -15,4 +15,12 @@ def open_device(kind, settings):
         from .uart import open_uart
 
         return open_uart(settings)
+    if kind == "udp":
+        from .udp import open_udp
+
+        return open_udp(settings)
+    if kind == "spi":
+        from .spi import open_spi
+
+        return open_spi(settings)
     raise ValueError('no devices of kind "%s" here' % kind)
