@@ -5,7 +5,7 @@ Rule: a callable leaves both buses as it found them. Records go from one limpet 
 a buffer, without a link, so what is measured is theirs alone.
 """
 
-from limpet import Bus, MessageView, record
+from limpet import URGENT, Bus, MessageView, record
 from limpet.context import SendContexts
 from limpet.link import UP
 from limpet.record import Cursor
@@ -207,6 +207,23 @@ class Scene:
         self.ok(self.replier.take(self.view))
         self.replier.release()
 
+    def pieces(self):
+        """One message in several frames, and an urgent one between."""
+        self.asker.announce(self.heard, DATA, 32)
+        self._move()
+        self.asker.announce(self.heard, DATA, 1, URGENT)
+        while self.near.ready():
+            self._move()
+        self.ok(self.replier.take(self.view))
+        assert self.view.size == 1
+        self.ok(self.replier.take(self.view))
+        assert self.view.size == 32 and self.view.data[31] == 31
+        self.replier.release()
+
+    def _move(self):
+        self.size = self.near.fill(self.buf, 4, 28)
+        self.far.receive(self.buf, 4, 4 + self.size)
+
     def broken(self):
         self.big[0] = record.ANSWER | record.STATUS | record.LENGTH
         self.big[1] = 2
@@ -262,6 +279,12 @@ _WHAT = (
     ("outbox.Outbox._filtered", "filtered"),
     ("outbox.Outbox._free_tag", "all_tags"),
     ("outbox.Outbox._put_next", "too_large_for_the_frame"),
+    (
+        "outbox.Outbox._put_first outbox.Outbox._put_piece outbox.Outbox._put_rest "
+        "outbox.Outbox._put_urgent outbox.Outbox._end_rest inbox.Inbox._gather "
+        "inbox.Inbox._take_whole",
+        "pieces",
+    ),
     ("inbox.Inbox._take", "broken"),
     ("limpet.Limpet.poll", "poll"),
     ("record.Cursor.get_varint record.Cursor.put_varint", "numbers"),

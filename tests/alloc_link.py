@@ -7,21 +7,35 @@ allocates nothing itself and its functions are as small as the library's hot one
 
 from limpet.frame import Splitter
 from limpet.link import UP, Link
-from limpet.port import copy
+from limpet.port import Waiter, copy
 from limpet.rand import Random
 from limpet.ticks import ticks_add
+from limpet.tile import Tile
 
 _START = 0x3FFFFFFF - 2000
+_MFMT_PACKET = b"\xa2" + bytes(40)
 
 _PATH = (
-    "link.Link.feed link.Link.take link.Link.poll link.Link._frame link.Link._deliver "
-    "link.Link._fill "
-    "link.Link._slot link.Link._seal link.Link._null link.Link._idle_in "
-    "frame.Splitter.push frame.Splitter._add frame.seal stats.Stats.count "
-    "session.Session.due_in window.quiet window.Sender.free window.Sender.add window.Sender.again "
-    "window.Sender.sent window.Sender.acked window.Sender._advance window.Sender._confirm "
-    "window.Sender._measure window.Sender._find_lost window.Receiver.accept window.Receiver.kept "
-    "window.Receiver.ack_in window.Receiver.told "
+    "link.Link.feed link.Link.poll link.Link._due link.Link._frame link.Link._packet "
+    "link.Link._accept link.Link._has_room link.Link._deliver link.Link._null_came "
+    "output.Output.take output.Output._next output.Output._fill output.Output._slot "
+    "output.Output._seal output.Output._null output.Output._idle_in output.Output._has_more "
+    "output.Output._may_say_more frame.Splitter.push frame.Splitter._add frame.seal "
+    "stats.Stats.count session.Session.due_in window.quiet window.Sender.free window.Sender.add "
+    "window.Sender.again window.Sender.sent window.Sender.acked window.Sender._advance "
+    "window.Sender._confirm window.Sender._grant window.Sender._measure window.Sender._find_lost "
+    "reception.Receiver.accept reception.Receiver._count reception.Receiver.kept "
+    "reception.Receiver.ack_in reception.Receiver.is_plain reception.Receiver.told "
+)
+_SERVICES = (
+    "output.Output._choose output.Output._service output.Output._say_once output._any_once "
+    "link.Link._serve link.Link._packet "
+)
+_HELD = (
+    "link.Link._hand_over reception.Receiver.done reception.Receiver._look "
+    "reception.Receiver._credit reception.Receiver._keep reception.Receiver._join "
+    "reception.Receiver.describe reception.Receiver.asked window.Sender.expire "
+    "window.Sender._time window.Sender._since window.Sender._first_lost "
 )
 
 
@@ -60,15 +74,23 @@ class Rig:
         self.now = _START
         self.ca = Client()
         self.cb = Client()
-        self.a = Link(1, 5, Random(1), self.ca, silence_ms=10000)
-        self.b = Link(2, 6, Random(2), self.cb, silence_ms=10000)
+        self.a = Link(1, 5, Random(1), self.ca, silence_ms=10000, direction=2, datagrams=True)
+        self.b = Link(2, 6, Random(2), self.cb, silence_ms=10000, direction=6)
+        self.tiles = [Tile(Waiter(), 1, 5), Tile(Waiter(), 2, 6)]
+        self.channels = []
+        for tile, link in zip(self.tiles, (self.a, self.b)):
+            tile.attach(link.neighbour)
+            self.channels.append(tile.open(16))
+            self.channels.append(tile.mfmt)
         self.lone = Link(3, 7, Random(3), Client())
         self.bad_splitter = Splitter(64, self.a.stats)
         self.out = bytearray(self.a.wire_size)
+        self.late = bytearray(self.a.wire_size)
         self.event = bytearray(2)
         self.noise = bytearray([(i * 37 + 11) % 255 + 1 for i in range(600)] + [0])
         self.size = 0
         self.connect()
+        self.services()
 
     def connect(self):
         for _ in range(8):
@@ -118,6 +140,48 @@ class Rig:
             pass
         self.a.poll(self.now)
         self.settle()
+        self.settle()
+
+    def services(self):
+        """Every kind of packet, both classes."""
+        self.ca.want = 3
+        self.send_both(False)
+        self.send_both(True)
+        self.tiles[0].put(_MFMT_PACKET)
+        self.settle()
+        self.settle()
+        self.read()
+
+    def send_both(self, bulk):
+        self.tiles[0].send(self.a.neighbour, 16, self.ca.data, 60, bulk)
+        self.tiles[0].send(self.a.neighbour, 17, self.ca.data, 60, bulk, False)
+
+    def read(self):
+        while self.channels[2].take(self.out) or self.channels[3].take(self.out):
+            pass
+
+    def held(self):
+        """A channel that is full: packets wait, the credit falls, the sender asks, then reads."""
+        for _ in range(6):
+            self.send_three()
+        self.tick(700)
+        for _ in range(12):
+            self.read()
+            self.settle()
+
+    def send_three(self):
+        for _ in range(3):
+            self.tiles[0].send(self.a.neighbour, 16, self.ca.data, 160)
+        self.settle()
+
+    def overtaken(self):
+        """Over datagrams, what others have overtaken gets some time before it counts as lost."""
+        self.ca.want = 3
+        self.size = self.a.take(self.late, self.now)
+        self.a_to_b()
+        self.b_to_a()
+        self.tick(1)
+        self.b.feed(self.late, self.size, self.now)
         self.settle()
 
     def lost(self):
@@ -196,23 +260,36 @@ def calls():
     rig = Rig()
     table = (
         ("ok: one frame and its ack", rig.lone_frame, _PATH),
-        ("empty: nothing to send", rig.empty, "link.Link.take link.Link.poll link.Link.feed"),
+        ("empty: nothing to send", rig.empty, "output.Output.take link.Link.poll link.Link.feed"),
         ("both ways, acks ride along", rig.both, _PATH),
         ("full: the window", rig.full, _PATH + "window.Sender.expire window.Sender._since"),
+        ("services and MFMT", rig.services, _SERVICES),
+        ("held: a full service", rig.held, _HELD),
+        ("overtaken", rig.overtaken, "window.Sender._decide window.Sender.expire"),
         (
             "lost, found by a later ack, retransmitted",
             rig.lost,
-            _PATH + "window.Sender._pick window.Receiver._keep window.Receiver.bitmap",
+            _PATH + "window.Sender._pick reception.Receiver._keep reception.Receiver._bitmap "
+            "reception.Receiver._is_here reception.Receiver._join",
         ),
-        ("two lost", rig.lost_more, "window.Sender._pick window.Receiver.bitmap"),
+        ("two lost", rig.lost_more, "window.Sender._pick reception.Receiver._bitmap"),
         ("lost, timed out", rig.timed_out, "window.Sender.expire window.Sender._since"),
-        ("duplicate", rig.twice, "window.Receiver.accept link.Link.feed"),
+        (
+            "duplicate",
+            rig.twice,
+            "reception.Receiver.accept reception.Receiver._refuse window.Sender.came_twice",
+        ),
         ("wrong check", rig.broken, "link.Link._frame session.Session.fits"),
         ("garbage and over-long", rig.garbage, "frame.Splitter.push frame.Splitter._add"),
-        ("keep-alive", rig.keep_alive, "link.Link._idle_in link.Link._null"),
-        ("silence", rig.silence, "link.Link.poll tile.Neighbour.take"),
-        ("no event", rig.no_event, "tile.Neighbour.take"),
-        ("down: HELO", rig.helo, "link.Link._say_helo session.Session.write link.Link.poll"),
+        ("keep-alive", rig.keep_alive, "output.Output._idle_in output.Output._null"),
+        ("silence", rig.silence, "link.Link.poll neighbour.Neighbour.take"),
+        ("no event", rig.no_event, "neighbour.Neighbour.take"),
+        (
+            "down: HELO",
+            rig.helo,
+            "output.Output._say_helo session.Session.write session.Session._wait "
+            "session.Session._signed link.Link.poll",
+        ),
         ("down: noise", rig.stranger, "link.Link.feed link.Link._frame session.Session.fits"),
     )
     return [(name, label, call) for label, call, names in table for name in names.split()]

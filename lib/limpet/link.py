@@ -119,44 +119,49 @@ class Link(Output):
         Output.__init__(self)
         self.silence_ms = silence_ms
         self.state = DOWN
-        self.refusal = ""  # why the neighbour is refused, a sentence
+        self.refusal = ""  # why the neighbour is refused
         # Of the running or latest session; 0 = there was none:
         self.session = self.peer_node = self.peer_epoch = 0  # session: our epoch
         self.window = window  # frames on their way, at most
         self.payload_max = packet_size - _HEAD  # bytes that fill() may put, at most
+        self.auth = auth  # the key, None = there is none
         self._client = client
         self._slots = window
         self._size = packet_size
         self._byte0 = _ROUTED | direction & 7
         self._ack = bytearray(16 + _TRAILER)  # a null packet on its way out
-        # When the last frame of this session came; a keep-alive goes after so long.
-        self._heard = self._keep_ms = 0
-        self._held_at = 0  # since when a packet waits for room
-        self._closed = False
-        self._leaving = 0  # HELOs to be sent that say so
-        self.auth = auth  # the key, None = there is none
-        every = max(1, min(4, window // 4))
-        fields = (0, node, node_epoch, 0, 0, packet_size, window, every, ack_delay_ms, silence_ms)
-        flags = _STREAM if reliable else 0
-        if auth is None:
-            self._session = Session(random, node, fields + (0,), flags)
-        else:
-            from .keyed import KeyedSession
-
-            packet_size += _TRAILER
-            self._session = KeyedSession(random, node, fields + (0,), flags, auth)
+        # When the last frame of this session came; since when a packet waits for room.
+        self._heard = self._held_at = 0
+        fields = (packet_size, window, max(1, min(4, window // 4)), ack_delay_ms, silence_ms, 0)
+        fields = (0, node, node_epoch, 0, 0) + fields
+        self._session = self._make_session(random, node, fields, _STREAM * reliable)
         self._session.hello[0] = self._byte0
         self._session.set_text(compatibility.encode())
+        packet_size += 0 if auth is None else _TRAILER
         self.wire_size = wire_size(packet_size)
         self._in = Splitter(packet_size, stats)
+        self._make_channel(packet_size, ack_delay_ms, reliable, datagrams)
+
+    def _make_channel(
+        self, packet_size: int, ack_delay_ms: int, reliable: bool, datagrams: bool
+    ) -> None:
         if reliable:
             from .stream import StreamReceiver, StreamSender
 
             self._tx = StreamSender(packet_size + _CHECK)
-            self._rx = StreamReceiver(packet_size, stats)
+            self._rx = StreamReceiver(packet_size, self.stats)
         else:
-            self._tx = Sender(window, packet_size + _CHECK, stats, datagrams)
-            self._rx = Receiver(window, packet_size, ack_delay_ms, stats)
+            self._tx = Sender(self.window, packet_size + _CHECK, self.stats, datagrams)
+            self._rx = Receiver(self.window, packet_size, ack_delay_ms, self.stats)
+
+    def _make_session(
+        self, random: Random, node: int, fields: "tuple[int, ...]", flags: int
+    ) -> Session:
+        if self.auth is None:
+            return Session(random, node, fields, flags)
+        from .keyed import KeyedSession
+
+        return KeyedSession(random, node, fields, flags, self.auth)
 
     # What comes in.
 

@@ -77,14 +77,14 @@ class Output:
     _rx: "Receiver | StreamReceiver"
     _ack: bytearray
     _byte0: int
-    _keep_ms: int
-    _closed: bool
-    _leaving: int
 
     def __init__(self) -> None:
         self._now_ms = 0  # of the call at hand, and the buffer that it fills
         self._out = bytearray(0)
-        self._sent = 0  # when the last frame of this session went
+        self._closed = False
+        self._leaving = 0  # HELOs to be sent that say so
+        # When the last frame of this session went, and after how long a keep-alive follows.
+        self._sent = self._keep_ms = 0
         self._turn = 0  # frames since the last bulk one
         self._burst = 0  # MFMT packets in a row
         self._greeted = False  # the last frame was a HELO
@@ -236,12 +236,15 @@ class Output:
         return self._client.ready() or box is not None and box.total > 0
 
     def _may_say_more(self) -> bool:  # hot:
-        """Return whether some of it can go now."""
-        if self._tx.free(0) >= 0:
-            return True
+        """Return whether some of it can go now; as _choose() would have it."""
         box = self.neighbour.out
         if box is None:
-            return False
+            return self._tx.free(0) >= 0
+        keep = 0
+        if self.window > 4 and self._turn < _TURNS and not box.waiting(_RANK_URGENT):
+            keep = 0 if self._client.ready() else 1
+        if self._tx.free(keep) >= 0:
+            return True
         return box.waiting(_RANK_MFMT) > 0 or _any_once(box)
 
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from .aio import Crew
     from .bus import Bus
-    from .hot import Hot
     from .ksock import Ksock
     from .limpet import Limpet
     from .link import Link
     from .port import Waiter
     from .tile import Tile
+    from .watch import Watched
 
     class Driver(Protocol):
         """What the runner needs of a driver (transport/pump.py)."""
@@ -186,11 +186,12 @@ class Runner:
             )
 
     def wait(
-        self, ready: "Callable[[], bool]", timeout_ms: "int | None", hot: "Hot | None" = None
+        self, ready: "Callable[[], bool]", timeout_ms: "int | None", hot: "Watched | None" = None
     ) -> bool:
         """Pump, or let the thread that pumps do it, until ready().
 
-        False if the time ran out first, or the bus was closed.
+        hot: what is to tell when something comes. False if the time ran out first, or the bus
+        was closed.
         """
         self.check_may_wait()
         check_ms("timeout_ms", timeout_ms)
