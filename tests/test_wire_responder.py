@@ -157,5 +157,102 @@ class TestResponder(unittest.TestCase):
             self.assertTrue(found and found[0].credit in (None, 8), heard)
 
 
+class TestRecords(unittest.TestCase):
+    """A bus and its limpet at one end, a responder with hand-made records at the other."""
+
+    def setUp(self):
+        from limpet import Bus
+        from limpet.stats import Stats
+        from limpet.transport.loopback import loopback
+
+        self.now = 0x3FFFFFFF - 100
+        self.bus = Bus(node=11, seed=1)
+        self.bus.runner.now = lambda: self.now
+        near, driver = loopback()
+        self.bus.join(near)
+        self.far = Responder(22, 9)
+        self.far.stats = Stats()
+        self.far.wire_size = 300
+        driver.attach(self.far)
+        self.driver = driver
+        self.ks = self.bus.ksock()
+
+    def run_ms(self, ms):
+        for _ in range(ms):
+            self.now = (self.now + 1) & 0x3FFFFFFF
+            self.bus.runner.step(self.now)
+            self.driver.pump(self.now)
+            self.driver.due(self.now)
+
+    def say(self, *records):
+        self.far.queue.append((LIMPET, False, b"".join(records)))
+        self.run_ms(40)
+
+    def heard(self):
+        """Return the records that the responder has heard since it was last asked."""
+        found = []
+        for packet in self.far.got:
+            found += wire.parse_records(packet.payload)
+        self.far.got = []
+        return found
+
+    def test_a_talk(self):
+        self.ks.bind("$.News")
+        self.ks.bind("$.Ask", True)
+        self.run_ms(60)
+        told = sorted([(r.kind, r.text) for r in self.heard()])
+        self.assertEqual(told, [("listen", "$.News"), ("replier", "$.Ask")])
+        # It announces, and asks.
+        self.say(
+            wire.control(1, "$.News", b"\x00" + wire.varint(300)),
+            wire.record(0x00, b"\x00" + wire.varint(1000) + b"today"),
+            wire.control(1, "$.Ask", b"\x07" + wire.varint(301)),
+            wire.record(0x21, b"\x07" + wire.varint(2) + b"\xfe" + wire.varint(500) + b"?"),
+        )
+        m = self.ks.next()
+        self.assertEqual(
+            (m.name, m.id, m.sender, m.data), ("$.News", (22, 1000), (22, 300), b"today")
+        )
+        m = self.ks.next()
+        self.assertEqual((m.name, m.id, m.data), ("$.Ask", (22, 1002), b"?"))
+        self.ks.reply(m, b"!")
+        self.run_ms(40)
+        context, reply = self.heard()
+        self.assertEqual((context.kind, context.text), ("context", "$.Ask"))
+        self.assertEqual(
+            (reply.kind, reply.tag, reply.context, reply.data),
+            ("reply", 254, context.context, b"!"),
+        )
+        # It listens, and is asked.
+        self.say(wire.control(2, "$.Hot.*"), wire.control(4, "$.Far"))
+        self.ks.announce("$.Hot.Stuff", b"42")
+        serial = self.ks.request("$.Far", b"who?", 1000)
+        self.run_ms(40)
+        found = self.heard()
+        self.assertEqual(
+            [r.kind for r in found], ["context", "announcement", "context", "request"]
+        )
+        self.assertEqual((found[1].data, found[3].data), (b"42", b"who?"))
+        self.assertTrue(0 < found[3].ms <= 1000)
+        self.say(wire.record(0x40, bytes([found[3].tag]) + b"\x00" + wire.varint(1) + b"me"))
+        m = self.ks.next()
+        self.assertEqual((m.in_reply_to, m.data), (serial, b"me"))
+        # It refuses, and sends in pieces.
+        self.ks.request("$.Far", b"", 1000)
+        self.run_ms(40)
+        tag = self.heard()[-1].tag
+        whole = b"\x00\x00" + wire.varint(77) + b"in pieces"
+        self.say(
+            wire.record(0x66, whole[:5]),
+            wire.record(0x41, bytes([tag, 8, 28])),
+            wire.record(0x66, whole[5:6]),
+            wire.record(0x67, whole[6:]),
+        )
+        self.assertEqual(self.ks.next().name, "$.KBUS.RemoteError.ENOSPC")
+        m = self.ks.next()
+        self.assertEqual((m.name, m.id, m.data), ("$.News", (22, 77), b"in pieces"))
+        self.assertEqual(self.bus.limpets[0].stats.bad, 0)
+
+
 if __name__ == "__main__":
     unittest.main()

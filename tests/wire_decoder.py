@@ -332,3 +332,13 @@ def parse_records(payload):
         found.append(parse_record(head & 0x7F, payload[at + 2 : end], False))
         at = end
     return found
+
+
+def record(head, body):
+    """Return a record with its length, so that another one may follow."""
+    return bytes([head | 0x80, len(body)]) + body
+
+
+def control(operation, text, fields=b""):
+    """Return a control record of a name or pattern."""
+    return record(0x60 | operation, fields + text[2:].encode())
