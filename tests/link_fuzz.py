@@ -10,7 +10,7 @@ from limpet.frame import Splitter, seal
 from limpet.link import UP
 from limpet.rand import Random
 from limpet.stats import Stats
-from link_checker import Bench
+from link_services import BULK, MFMT, RELIABLE, URGENT, Served
 
 HELO_START = 0xFFFF
 
@@ -27,7 +27,7 @@ class Dice:
 
 def said(seed=41, options=None):
     """Return the frames that two links say in short sessions with all that can happen."""
-    bench = Bench(seed, options)
+    bench = Served(seed, options)
     line = bench.line
     frames = []
 
@@ -42,8 +42,15 @@ def said(seed=41, options=None):
         line.run(40)
         bench.say(0, 6, 9 + 15 * n)
         bench.say(1, 6, 30)
-        line.run(60)
+        bench.desks[n & 1].places = n
+        for desk in bench.desks:
+            for kind in (URGENT, BULK, URGENT | RELIABLE, BULK | RELIABLE, MFMT):
+                desk.put(kind, 2, 10 + 5 * n)
+        line.run(120)
+        line.links[1].close(line.now())
+        line.run(20)
         line.restart(n & 1)
+        line.restart(1)
     line.run(300)
     return frames
 
@@ -60,6 +67,11 @@ def packets(frames):
             if splitter.size:
                 found.append(bytes(splitter.buffer[: splitter.size - 2]))
     return found
+
+
+def wanted(link):
+    """Return the number of the next reliable frame that a link wants."""
+    return link._rx._next if hasattr(link._rx, "_next") else link._rx.expected
 
 
 class Forger:
@@ -120,7 +132,7 @@ class Forger:
             packet = bytearray(self.dice.some(1 + below(40)))
         packet = packet[:255]
         if len(packet) > 3 and packet[1] & 0x40 and below(4):  # numbers that may be meant
-            packet[2] = (link._rx.expected + below(12) - 4) & 255
+            packet[2] = (wanted(link) + below(12) - 4 * below(2)) & 255
             packet[3] = (link._tx.base + below(12) - 4) & 255
         elif len(packet) > 2 and packet[1] == 0 and below(4):
             packet[2] = (link._tx.base + below(12) - 4) & 255
@@ -157,9 +169,10 @@ class Forger:
         return HELO
 
 
-def _helo():
+def _helo(flags):
     packet = bytearray(29)
-    packet[0:4] = b"\x80\x01\x01\x00"
+    packet[0:3] = b"\x80\x01\x01"
+    packet[3] = flags
     packet[7] = 99
     packet[11] = packet[15] = 5
     packet[20] = 255
@@ -169,4 +182,5 @@ def _helo():
     return bytes(out[: seal(out, 0, packet, 27, HELO_START)])
 
 
-HELO = _helo()  # of a node that has heard nobody
+HELO = _helo(0)  # of a node that has heard nobody
+STREAM_HELO = _helo(8)  # over a reliable stream

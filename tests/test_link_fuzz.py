@@ -8,10 +8,11 @@ exactly one of the counters (link_scenes.py). cpython/test_link_fuzz_many.py doe
 import gc
 import unittest
 
-from limpet.link import UP
+from limpet.link import DOWN, UP
+from limpet.ticks import MS_MAX
 from link_checker import STEP, Bench
 from link_fuzz import Dice, said
-from link_scenes import SCENES, Meter, fuzz
+from link_scenes import SCENES, Meter, Victim, fuzz
 
 STRINGS = 100
 
@@ -23,9 +24,11 @@ class Fuzz(unittest.TestCase):
         dice = Dice(7 + sealed)
         read = 0
         for scene in sorted(SCENES):
-            wrong, count = fuzz(scene, dice, frames, STRINGS, sealed)
-            self.assertEqual(wrong, "", (scene, sealed))
-            read += count
+            for reliable in (False, True):
+                options = {"reliable": reliable}
+                wrong, count = fuzz(scene, dice, frames, STRINGS, sealed, options)
+                self.assertEqual(wrong, "", (scene, sealed, reliable))
+                read += count
         return read
 
     def test_random_and_changed_strings(self):
@@ -33,7 +36,21 @@ class Fuzz(unittest.TestCase):
 
     def test_changed_frames_with_a_right_check(self):
         read = self.all_scenes(60)
-        self.assertTrue(read > STRINGS * len(SCENES) // 4, read)
+        self.assertTrue(read > 2 * STRINGS * len(SCENES) // 4, read)
+
+    def test_a_closed_link(self):
+        """It is deaf: nothing that comes makes it speak, or connects it."""
+        dice = Dice(8)
+        victim = Victim("idle", dice, said())
+        link = victim.link
+        link.close(victim.now())
+        out = bytearray(300)
+        while link.take(out, victim.now()):
+            pass
+        for _ in range(STRINGS):
+            victim.hit(50)
+            self.assertEqual(link.take(out, victim.now()), 0)
+            self.assertEqual((link.poll(victim.now()), link.state), (MS_MAX, DOWN))
 
     def test_nothing_grows(self):
         """Memory in use is the same after more of it."""
