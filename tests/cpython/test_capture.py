@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wire_decoder as wire
 from helpers_bus import Pair, Reader
 from limpet.host import pcapng
 from limpet.host.capture import Capture, Entry, dump, read
@@ -18,6 +19,7 @@ from limpet.host.explain import Explainer
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 SECONDS = 1_700_000_000.25
+EPOCHS = (0x00A15A5A, 0x0B2C3D4E)
 ZERO_MS = 1_700_000_000_250
 
 
@@ -106,6 +108,21 @@ def test_nothing_raises_when_it_is_explained(data: bytes) -> None:
         assert text and "\n" not in text and "|" not in text
 
 
+@given(packets=st.lists(st.tuples(st.booleans(), st.booleans(), st.binary(max_size=80))))
+def test_nothing_raises_whatever_right_frames_have_in_them(
+    packets: list[tuple[bool, bool, bytes]],
+) -> None:
+    """Also where check and session are right: cut off, unknown and senseless packets."""
+    explainer = Explainer()
+    explainer.explain(True, wire_rows()["helo_confirm"])
+    for out, sense, data in packets:
+        head = b"\x82\x42" if sense else b""
+        start = wire.session_start(*(EPOCHS if out else EPOCHS[::-1]))
+        text = explainer.explain(out, wire.frame(head + data + b"\x01", start))
+        assert text and "\n" not in text and "|" not in text and "damaged" not in text
+        explainer.explain(out, wire.frame(b"\x82\x01" + data + b"\x01", 0xFFFF))
+
+
 def test_times_go_on_over_the_wrap(tmp_path: Path) -> None:
     line = Line()
     with Capture(tmp_path / "x.pcapng", clock=clock) as capture:
@@ -187,7 +204,7 @@ def test_a_file_without_its_end(tmp_path: Path, name: str) -> None:
     whole = (tmp_path / name).read_bytes()
     entries = list(read(tmp_path / name))
     counts = set()
-    for size in range(len(whole)):
+    for size in range(0, len(whole), 3):
         (tmp_path / "cut").write_bytes(whole[:size])
         if size < 4:
             with pytest.raises(ValueError, match="is no capture"):
@@ -205,7 +222,7 @@ def test_damaged_files(tmp_path: Path, name: str) -> None:
     golden_talk(tmp_path / name)
     whole = (tmp_path / name).read_bytes()
     refused = 0
-    for at in range(len(whole)):
+    for at in range(0, len(whole), 3):
         broken = bytearray(whole)
         broken[at] ^= 0x90
         (tmp_path / "broken").write_bytes(broken)
@@ -216,6 +233,15 @@ def test_damaged_files(tmp_path: Path, name: str) -> None:
             assert str(tmp_path / "broken") in str(e)
             refused += 1
     assert refused > 20
+
+
+def test_a_block_with_two_sizes(tmp_path: Path) -> None:
+    golden_talk(tmp_path / "x.pcapng")
+    whole = bytearray((tmp_path / "x.pcapng").read_bytes())
+    whole[-4] ^= 4
+    (tmp_path / "x.pcapng").write_bytes(whole)
+    with pytest.raises(ValueError, match="has two sizes"):
+        list(read(tmp_path / "x.pcapng"))
 
 
 def test_foreign_files(tmp_path: Path) -> None:
@@ -355,6 +381,27 @@ class TestOfALink:
         ):
             assert re.search(told, text), told
         assert "malformed" not in text and "unknown" not in text
+
+    def test_keys_and_pieces(self, tmp_path: Path) -> None:
+        """The trailer is no part of the records, and a record in pieces is told at its end."""
+        key = {"key": bytes(range(32)), "packet_size": 96}
+        with Capture(tmp_path / "x.txt", clock=clock) as capture:
+            size = {"slot_size": 300}
+            pair = Pair(a=size, b=size, join_a=key, join_b=key)
+            capture.attach(pair.drivers[0])
+            far = Reader(pair.buses[1], ["$.News.*"])
+            pair.connect()
+            pair.buses[0].ksock().announce("$.News.Today", bytes(200))
+            pair.run(100)
+        assert [m.data for m in far.read()] == [bytes(200)]
+        text = (tmp_path / "x.txt").read_text()
+        assert re.search(r"> HELO NEED KEYED node", text)
+        assert re.search(r"< \w+ counter \.\.0000 seq 0 ack 0 limpet: listen \$\.News\.\* ", text)
+        assert re.search(
+            r"limpet: the last piece \d+ bytes of announcement \$\.News\.Today from Ksock \d+ "
+            r"number 1 200 bytes",
+            text,
+        )
 
     def test_one_that_begins_within_a_session(self, tmp_path: Path) -> None:
         text = self.talk(tmp_path / "x.pcapng", late=True)
