@@ -11,6 +11,9 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..link import Link
+    from ..port import Waiter
+
 _BAUD = const(115200)
 _QUEUED_MAX = const(256)  # bytes in the system's queue up to which a new frame is built
 
@@ -21,9 +24,10 @@ class UARTDriver(Driver):
     """Joins a bus to a byte stream.
 
     UARTDriver("/dev/ttyACM0"), UARTDriver("socket://host:7000") on a host; on a board
-    UARTDriver(board.LINK) with LINK = {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}. Other
-    settings go to pyserial or machine.UART. Bus.join opens the device, or open() before that:
-    both raise OSError with a sentence on what to do.
+    UARTDriver(board.LINK) with LINK = {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}. Flow control:
+    rtscts=True on a host, pins "rts" and "cts" on a board. Other settings go to pyserial or
+    machine.UART. Bus.join opens the device, or open() before that: both raise OSError with a
+    sentence on what to do.
     """
 
     def __init__(
@@ -38,6 +42,19 @@ class UARTDriver(Driver):
         settings.setdefault("baud", baud)
         Driver.__init__(self, settings["baud"])
         self._settings = settings
+
+    def attach(self, link: "Link", waiter: "Waiter | None" = None) -> None:
+        """Do as Driver.attach does; where bytes come with an interrupt, that wakes the bus."""
+        Driver.attach(self, link, waiter)
+        self._notify()
+
+    def _use(self) -> None:
+        Driver._use(self)
+        self._notify()
+
+    def _notify(self) -> None:
+        if self._waiter is not None:
+            self.stream.notify(self._waiter.wake)
 
     def _open(self) -> None:
         self.stream = self._opened = open_device("uart", self._settings)

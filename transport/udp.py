@@ -122,6 +122,7 @@ class UDPDriver(Driver):
                 break
             self.writing = n == 0
             if n == 0:
+                self._dry = False  # by the time it goes, there may be more
                 break
             moved = True
             self._stats.count("tx_bytes", n)

@@ -18,6 +18,7 @@ from serial.tools import list_ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _SOCKET = "socket://"
@@ -69,6 +70,9 @@ class Stream:
         except OSError:
             return 0
         return int.from_bytes(self._queued, "little")
+
+    def notify(self, wake: "Callable[[], None]") -> None:
+        """Do nothing: what sleeps on fileno() is told."""
 
     def close(self) -> None:
         """Close the port; twice does no harm."""

@@ -180,7 +180,8 @@ def open_udp(settings: "dict[str, Any]") -> UDPStream | UDPShared:
             return UDPStream(peer, bind)
         return UDPShared(bind or ("0.0.0.0", 0), group, interface)
     except OSError as e:
-        raise _explained(peer or group or bind, e) from None
+        ours = bind if e.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL) else None
+        raise _explained(ours or peer or group or bind, e) from None
 
 
 def _resolved(place: object, family: int) -> "tuple[int, Address]":

@@ -35,7 +35,8 @@ class UARTStream:
     def reopen(self):
         """Open it, again after close(). Here that never takes long: True, or OSError."""
         # queued(): bytes that were taken and are not on the line yet; 0: cannot tell
-        file, self._close, self.queued = self._opener(self._settings)
+        # notify(wake): have wake() called when bytes come, if there is an interrupt for that
+        file, self._close, self.queued, self.notify = self._opener(self._settings)
         self.pollable = file  # what select.poll takes
         self.readinto = (
             file.readinto
@@ -51,7 +52,9 @@ class UARTStream:
 def open_uart(settings):
     """Open a UART: {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}, on Unix {"port": "/dev/.."}.
 
-    The rest of `settings` goes to machine.UART. Raises OSError with a sentence on what to do.
+    With "rts" or "cts", pins too, the UART heeds them. The rest of `settings` goes to machine.UART
+    (rxbuf: bytes that may wait while nobody reads, 1024 unless said). Raises OSError with a
+    sentence on what to do.
     """
     if "uart" in settings:
         return UARTStream(_open_machine, settings)
@@ -65,10 +68,37 @@ def _none_queued():
     return 0
 
 
+def _no_interrupt(wake):
+    pass
+
+
+class _Bell:
+    """Rings when bytes have come: an interrupt tells sooner than the next look would."""
+
+    def __init__(self, uart):
+        self._uart = uart
+        self._wake = None
+
+    def notify(self, wake):
+        self._wake = wake
+        for name in ("IRQ_RXIDLE", "IRQ_RX", "RX_ANY"):
+            trigger = getattr(self._uart, name, 0)
+            if trigger:
+                try:
+                    self._uart.irq(self._ring, trigger)
+                    return
+                except (TypeError, ValueError, OSError):
+                    pass  # the name is known, but not to this UART
+
+    def _ring(self, uart):
+        self._wake()
+
+
 def _open_machine(settings):
     import machine
 
     options = {"rxbuf": _RXBUF, "txbuf": _TXBUF, "timeout": 0, "timeout_char": 0}
+    flow = 0
     for key in settings:
         if key == "tx" or key == "rx" or key == "rts" or key == "cts":
             options[key] = machine.Pin(settings[key])
@@ -77,10 +107,20 @@ def _open_machine(settings):
         elif key != "uart":
             options[key] = settings[key]
     try:
+        # Pins alone do nothing: the UART has to be told to look at them.
+        if "rts" in settings:
+            flow |= machine.UART.RTS
+        if "cts" in settings:
+            flow |= machine.UART.CTS
+        if flow:
+            options.setdefault("flow", flow)
         uart = machine.UART(settings["uart"], **options)
-    except ValueError as e:
+    except AttributeError:
+        raise OSError(_ENODEV, "no flow control on this board: leave rts and cts out")
+    except (TypeError, ValueError) as e:
         raise OSError(_ENODEV, "no such UART on this board, or not on these pins: %s" % e)
-    return uart, uart.deinit, _none_queued
+    notify = _Bell(uart).notify if hasattr(uart, "irq") else _no_interrupt
+    return uart, uart.deinit, _none_queued, notify
 
 
 class _TTY:
@@ -129,7 +169,7 @@ def _open_tty(settings):
         raise OSError(
             _ENODEV, 'no tty files on this board: give {"uart": number, "tx": .., "rx": ..}'
         )
-    return tty.file, tty.close, tty.queued
+    return tty.file, tty.close, tty.queued, _no_interrupt
 
 
 def _set_raw(fd, baud):

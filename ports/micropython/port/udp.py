@@ -26,10 +26,10 @@ class UDPStream:
         self.blocked = False  # set by the driver while a datagram waits for room
         self.unreachable = 0  # datagrams that the network did not want
         peer, bind = settings["peer"], settings.get("bind")
-        self.is_local = peer[0] in ("localhost", "::1") or peer[0][:4] == "127."
         self._buf = None  # what _send() sends: _buf[_start:_start+_count]
         self._start = self._count = 0
         self._peer = _resolved(socket, peer)
+        self.is_local = peer[0] in ("localhost", "::1") or peer[0][:4] == "127."
         self._bind = None if bind is None else _resolved(socket, bind)
         self.reopen()
 
