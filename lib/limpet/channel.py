@@ -9,6 +9,7 @@ the link, and the neighbour sends no more; any other is dropped and counted.
     in memory, for each packet:  its size, the index of its link, byte 0, byte 1, data
 """
 
+from .errors import Closed
 from .port import const, copy, print_exception
 from .watch import watch
 
@@ -285,6 +286,8 @@ class Channel(Packets):
         """Return a file descriptor that is readable while a packet is there (hosts only)."""
         waiter = self._tile.waiter
         with waiter.lock:
+            if self.closed:
+                raise Closed("the bus of this channel is closed")
             if self._gate is None:
                 self._gate = waiter.gate(self.is_readable, lambda: True)
                 watch(self, self._gate)
