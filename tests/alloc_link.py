@@ -233,13 +233,13 @@ class Rig:
         self.settle()
 
     def silence(self):
-        heard = self.a._heard
+        heard = self.a.heard_ms
         sent = self.a._sent
-        self.a._heard = ticks_add(self.now, 0x3FFFFFFF - 10000)
+        self.a.heard_ms = ticks_add(self.now, 0x3FFFFFFF - 10000)
         self.a.poll(self.now)
         self.a.neighbour.take(self.event)
         self.a.state = UP
-        self.a._heard = heard
+        self.a.heard_ms = heard
         self.a._sent = sent
 
     def helo(self):

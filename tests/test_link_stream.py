@@ -196,9 +196,9 @@ class Lossy(Case):
             bench.line.run(100)
             lost = bench.line.wires[0].frames + 1
             bench.line.wires[0].script = lambda index, data, n=lost: None if index == n else data
-            bad = bench.line.links[1].stats.rx_bad
+            bad = bench.line.links[1].stats.rx_dropped
             self.assertTrue(bench.line.until(lambda b=bench: "-" in b.apps[1].log, 100), seed)
-            self.assertTrue(bench.line.links[1].stats.rx_bad > bad)
+            self.assertTrue(bench.line.links[1].stats.rx_dropped > bad)
             self.assertTrue(bench.line.until(bench.line.up, 1000), seed)
             self.assertEqual(bench.flows(), "", seed)
 

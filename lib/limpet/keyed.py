@@ -43,7 +43,7 @@ class KeyedSession(Session):
 
     def write(self, up: bool, now_ms: int) -> int:
         """Make `hello` the HELO that is due; return its size."""
-        if not (up or self._answer) and ticks_diff(now_ms, self._drawn) > _STALE_MS:
+        if not (up or self.answer) and ticks_diff(now_ms, self._drawn) > _STALE_MS:
             # What answers a challenge of long ago was held back: whoever it is has given up.
             self._drawn = now_ms
             self._theirs = 0
@@ -86,9 +86,9 @@ class KeyedSession(Session):
     def _crowded(self) -> bool:
         # Recorded HELOs may come faster than we can answer. Each offer since our last HELO has the
         # same chance to be answered, so the real one soon is; the latest would always be Eve's.
-        if self._answer == _CONFIRM:
+        if self.answer == _CONFIRM:
             return True
-        self._offers = self._offers + 1 if self._answer else 1
+        self._offers = self._offers + 1 if self.answer else 1
         return self._random.below(min(self._offers, _MANY)) > 0
 
     def _propose(self) -> None:

@@ -130,8 +130,8 @@ class Link(Output):
         self._size = packet_size
         self._byte0 = _ROUTED | direction & 7
         self._ack = bytearray(16 + _TRAILER)  # a null packet on its way out
-        # When the last frame of this session came; since when a packet waits for room.
-        self._heard = self._held_at = 0
+        self.heard_ms = 0  # when the last frame of this session came
+        self._held_at = -1  # since when a packet waits for room, -1 = none does
         fields = (packet_size, window, max(1, min(4, window // 4)), ack_delay_ms, silence_ms, 0)
         fields = (0, node, node_epoch, 0, 0) + fields
         self._session = self._make_session(random, node, fields, _STREAM * reliable)
@@ -195,8 +195,14 @@ class Link(Output):
             self._count("rx_bad")
             return
         if size > 0:
-            self._heard = self.neighbour.heard_ms = self._now_ms
+            self.heard_ms = self._now_ms
             self._count("rx_frames")
+            packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
+            if packet[0] & _KIND == _ROUTED and packet[1] & _RELIABLE and size >= _HEAD:
+                if packet[1] & _SERVICE:
+                    self._tx.acked(packet, _HEAD - 1, 0, self._now_ms)
+                    self._accept(packet, size)
+                    return
             self._packet(packet, size)
 
     def _opened(self, packet: bytearray, size: int, candidate: bool) -> int:
@@ -209,7 +215,7 @@ class Link(Output):
         return size
 
     def _packet(self, packet: bytearray, size: int) -> None:  # hot:
-        packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
+        """Take a packet that is not reliable."""
         if packet[0] & _KIND == _MFMT:
             if self.neighbour.compatible:
                 self._serve(packet, _MFMT_HEAD, size)
@@ -217,14 +223,10 @@ class Link(Output):
                 self._count("rx_closed")
         elif packet[0] & _KIND != _ROUTED or size < _ONCE_HEAD:
             self._count("rx_unknown")
-        elif not packet[1] & _SERVICE:
-            if size > _NULL_ACK:
-                self._null_came(packet, size)
-        elif not packet[1] & _RELIABLE:
+        elif packet[1] & _SERVICE:
             self._serve(packet, _ONCE_HEAD, size)
-        elif size >= _HEAD:
-            self._tx.acked(packet, _HEAD - 1, 0, self._now_ms)
-            self._accept(packet, size)
+        elif size > _NULL_ACK:
+            self._null_came(packet, size)
 
     def _null_came(self, packet: bytearray, size: int) -> None:  # hot:
         if packet[1] & _TWICE:
@@ -234,12 +236,10 @@ class Link(Output):
         self._tx.acked(packet, _NULL_ACK, size, self._now_ms)
 
     def _accept(self, packet: bytearray, size: int) -> None:  # hot:
-        if not self._rx.kept():
-            self._held_at = self._now_ms
         room = self._has_room(packet, size)
         if self._rx.accept(packet, size, self._now_ms, room):
             self._deliver(packet, size)
-        if self._rx.kept():
+        if self._rx.next != self._rx.expected:
             self._hand_over(self._now_ms)
 
     def _has_room(self, packet: bytearray, size: int) -> bool:  # hot:
@@ -260,21 +260,26 @@ class Link(Output):
             self._count("rx_unknown")
 
     def _hand_over(self, now_ms: int) -> None:  # hot:
+        """Hand over what is kept, as far as there is room for it."""
         size = self._rx.kept()
         while size and self._has_room(self._rx.packet, size):
             self._deliver(self._rx.packet, size)
             self._rx.done()
-            self._held_at = now_ms
+            self._held_at = -1
             size = self._rx.kept()
-        if size and ticks_diff(now_ms, self._held_at) >= _HELD_MS:
-            self._rx.done()
+        if not size:
+            self._held_at = -1
+        elif self._held_at < 0:
             self._held_at = now_ms
+        elif ticks_diff(now_ms, self._held_at) >= _HELD_MS:
+            self._rx.done()
+            self._held_at = -1
             self._count("rx_dropped")
 
     def _helo(self, packet: bytearray, size: int, now_ms: int) -> None:
         found = _BAD
         if crc16(packet, 0, size, _HELO_START) == _RESIDUE:
-            self._session.due_in(False, now_ms)  # begins it, if nothing was due before
+            self._session.due_in(now_ms)  # begins it, if nothing was due before
             found = self._session.heard(packet, size - _CHECK, self.state == UP)
         if found == _BAD or found == _FORGED:
             self._count("rx_forged" if found else "rx_bad")
@@ -317,7 +322,8 @@ class Link(Output):
         self._over = False
         self._tx.reset(self.window, fields[8], wait, now_ms)
         self._rx.reset(self.window, now_ms)
-        self._heard = self._sent = neighbour.heard_ms = now_ms
+        self.heard_ms = self._sent = now_ms
+        self._held_at = -1
         self._count("sessions")
         self._become(UP, now_ms)
         neighbour.put(_CONNECTED)
@@ -367,21 +373,21 @@ class Link(Output):
         if self._closed:
             return 0 if self._leaving else MS_MAX
         if self.state != UP:
-            return max(0, self._session.due_in(False, now_ms))
+            return max(0, self._session.due_in(now_ms))
         wait = MS_MAX
-        if self._rx.kept():
+        if self._rx.next != self._rx.expected:
             self._hand_over(now_ms)
             wait = _LOOK_MS
             if self._rx.paused:  # it is we who do not listen
-                self._heard = now_ms
-        left = self.silence_ms - ticks_diff(now_ms, self._heard)
+                self.heard_ms = now_ms
+        left = self.silence_ms - ticks_diff(now_ms, self.heard_ms)
         if left < 0 or self._over or self._rx.broken:
             self._leave(now_ms)
             return 0
         return self._due(min(wait, left + 1), now_ms)
 
     def _due(self, wait: int, now_ms: int) -> int:  # hot:
-        if self._session.due_in(True, now_ms) <= 0:
+        if self._session.answer:
             return 0
         wanted = self._has_more()
         if wanted and self._may_say_more():

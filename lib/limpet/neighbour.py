@@ -39,7 +39,6 @@ class Neighbour:
         self.compatible = False  # the running session's compatibility strings agree
         self.payload_max = 0  # bytes of a service's packet behind its header, 0 = no session
         self.since_ms = 0  # when the state last changed, as ticks
-        self.heard_ms = 0  # when the latest right frame came, as ticks
         # What service 1 (liveness.py) finds out; it is optional.
         self.rtt_ms = -1  # round trip, -1 = not known
         self.version = ""  # of the neighbour's library
@@ -49,6 +48,11 @@ class Neighbour:
         self._events = bytearray(_EVENTS)
         self._first = 0
         self.count = 0  # Tile Event Packets that wait
+
+    @property
+    def heard_ms(self) -> int:
+        """When the latest frame of the running or latest session came, as ticks."""
+        return self.link.heard_ms
 
     def age_ms(self, now_ms: int) -> int:
         """Return for how long it has been in this state (up to six days, then it wraps)."""

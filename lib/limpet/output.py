@@ -96,21 +96,26 @@ class Output:
         """Put the next frame into out (wire_size bytes); return its size, 0 = nothing to send."""
         self._out = out
         self._now_ms = now_ms
-        if self._closed:
-            return self._say_helo() if self._leaving else 0
-        if self._session.due_in(self.state == _UP, now_ms) <= 0 and not self._greeted:
-            self._greeted = self.state == _UP  # then others first: HELOs may come in masses
+        if self.state != _UP:
+            return self._greet()
+        if self._session.answer and not self._greeted:
+            self._greeted = True  # then others first: HELOs may come in masses
             return self._say_helo()
         self._greeted = False
-        if self.state != _UP:
-            return 0
-        if not self._rx.urgent or self._rx.is_plain():
+        rx = self._rx
+        if not rx.urgent or rx.is_plain():
             size = self._next()
             if size:
                 return size
-            if self._rx.ack_in(now_ms) > 0 and self._idle_in(now_ms) > 0 and not self._tx.probe:
+            if rx.ack_in(now_ms) > 0 and self._idle_in(now_ms) > 0 and not self._tx.probe:
                 return 0
         return self._null()
+
+    def _greet(self) -> int:  # hot:
+        """Say the HELO that is due without a session; the last ones when closed."""
+        if self._closed:
+            return self._say_helo() if self._leaving else 0
+        return self._say_helo() if self._session.due_in(self._now_ms) <= 0 else 0
 
     def _next(self) -> int:  # hot:
         box = self.neighbour.out
@@ -127,7 +132,7 @@ class Output:
 
     def _choose(self, box: "Outgoing") -> int:  # hot:
         size = 0
-        if self._turn >= _TURNS:
+        if self._turn >= _TURNS and box.waiting(_RANK_BULK):
             size = self._service(box, _RANK_BULK, 0)
         elif self._turn & 1:
             size = self._service(box, _RANK_URGENT, 0)
@@ -137,7 +142,7 @@ class Output:
         if not size:
             size = self._service(box, _RANK_BULK, 1 if self.window > 4 else 0)
         if size:
-            self._turn += 1
+            self._turn = self._turn + 1 if self._turn <= _TURNS else _TURNS
         return size
 
     def _service(self, box: "Outgoing", rank: int, keep: int) -> int:  # hot:
@@ -176,10 +181,8 @@ class Output:
 
     def _slot(self, i: int) -> int:  # hot:
         packet = self._tx.buffers[i]
-        packet[3] = self._rx.expected
+        packet[3] = self._rx.tell()
         self._tx.sent(i, self._now_ms)
-        if self._rx.is_plain():
-            self._rx.told()
         return self._seal(packet, self._tx.sizes[i])
 
     def _null(self) -> int:  # hot:

@@ -133,6 +133,13 @@ class Receiver:
             return 0
         return ticks_diff(self._due, now_ms) if self._pending else MS_MAX
 
+    def tell(self) -> int:  # hot:
+        """Return the ack for another packet to carry; if that says it all, it counts as told."""
+        if not self.stashed and self.next == self.expected and self._told > self._mask:
+            self._pending = 0
+            self.urgent = False
+        return self.expected
+
     def is_plain(self) -> bool:  # hot:
         """Return whether the ack alone says it all: no gap, and the credit is as ever."""
         return not self.stashed and self._told > self._mask and self.next == self.expected

@@ -110,9 +110,8 @@ class Runner:
         """Take one turn at the time now_ms; return the ms for which nothing else is due."""
         self.inside = False  # an exception may have ended the turn before
         moved = self._pump_drivers(now_ms)
-        due = self._bus.poll(now_ms)
-        if self.tile is not None:
-            due = min(due, self.tile.poll(now_ms))
+        due = MS_MAX if self.tile is None else self.tile.poll(now_ms)
+        due = min(due, self._bus.poll(now_ms))  # the links, too: after what services have queued
         moved = self._call_handlers() or moved
         due = self._run_timers(now_ms, due)
         return 0 if moved else due

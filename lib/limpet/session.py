@@ -17,7 +17,7 @@ from struct import pack_into, unpack_from
 
 from .port import const, crc16
 from .rand import Random
-from .ticks import MS_MAX, ticks_add, ticks_diff
+from .ticks import ticks_add, ticks_diff
 
 # What heard() has found.
 _BAD = const(0)
@@ -81,7 +81,7 @@ class Session:
         self.me = self.peer = self.start_out = self.start_in = 0
         # Epochs of the next session, likewise, and what the check of its first frame starts at.
         self._mine = self._theirs = self._candidate = 0
-        self._answer = _NOTHING
+        self.answer = _NOTHING  # the HELO that is to be sent at once; also said while in a session
         self._step = 0  # of the back-off
         self._due = -1  # when the next HELO goes; -1 = begin() has not been called
         self.refusal = ""  # why the neighbour is refused; "" = it is not
@@ -100,13 +100,13 @@ class Session:
         """Look for a session, with a new epoch, from now on."""
         self._theirs = 0
         self._mine = self._fresh()
-        self._answer = _NOTHING
+        self.answer = _NOTHING
         self._step = 0
         self._due = now_ms
 
     def leave(self) -> None:
         """Have the next HELO say that the running session is over."""
-        self._answer = _LEAVE
+        self.answer = _LEAVE
 
     def _fresh(self) -> int:
         epoch = 0
@@ -125,12 +125,10 @@ class Session:
             or (word ^ self.me ^ self.peer) & 0xFFFF in (0, 0xFFFF)
         )
 
-    def due_in(self, up: bool, now_ms: int) -> int:  # hot:
-        """Return ms until a HELO is to be sent; 0 or less = now."""
-        if self._answer:
+    def due_in(self, now_ms: int) -> int:  # hot:
+        """Return ms until a HELO is to be sent, without a session; 0 or less = now."""
+        if self.answer:
             return 0
-        if up:
-            return MS_MAX
         if self._due < 0:
             self.begin(now_ms)
         wait = ticks_diff(self._due, now_ms)
@@ -139,18 +137,18 @@ class Session:
     def write(self, up: bool, now_ms: int) -> int:  # hot:
         """Make `hello` the HELO that is due; return its size."""
         flags = self._flags
-        ahead = self._answer == _OFFER or not (up or self._answer)  # of the next session
+        ahead = self.answer == _OFFER or not (up or self.answer)  # of the next session
         if ahead:
             flags |= _NEED | _PROBE if up else _NEED
             pack_into(">II", self.hello, _EPOCHS_AT, self._mine, self._theirs)
         else:
-            if self._answer == _LEAVE:
+            if self.answer == _LEAVE:
                 flags |= _CLOSE
             pack_into(">II", self.hello, _EPOCHS_AT, self.me, self.peer)
-        if not self._answer:
+        if not self.answer:
             self._wait(now_ms)
         self.hello[_AT] = flags
-        self._answer = _NOTHING
+        self.answer = _NOTHING
         return self._signed(self._end, ahead)
 
     def _wait(self, now_ms: int) -> None:  # hot:
@@ -198,10 +196,10 @@ class Session:
                 self._mine = self._fresh()
         self._propose()
         if not known or echo != self._mine:
-            self._answer = _OFFER
+            self.answer = _OFFER
             return _IGNORED
         if flags & _NEED:
-            self._answer = _CONFIRM
+            self.answer = _CONFIRM
         return _ADOPT
 
     def _accepts(self, node: int, epoch: int, flags: int) -> int:
@@ -217,7 +215,7 @@ class Session:
         # The session's peer, or one who asks for somebody else.
         if epoch == self.peer:
             if flags & _NEED:
-                self._answer = _CONFIRM  # also if it echoes another: that was an older offer
+                self.answer = _CONFIRM  # also if it echoes another: that was an older offer
             elif flags & _CLOSE and echo == self.me and self._knows(False):
                 return _CLOSED
         return _IGNORED

@@ -59,7 +59,8 @@ class StreamSender:
 class StreamReceiver:
     """Sees that numbers follow each other."""
 
-    expected = 0  # what frames say as their ack
+    expected = 0
+    next = 0  # not `expected` while a packet is kept
     stashed = 0
     urgent = False
     twice = False
@@ -71,21 +72,22 @@ class StreamReceiver:
 
     def reset(self, window: int, now_ms: int) -> None:
         """Expect number 0."""
-        self._next = self._size = 0
+        self._number = self._size = self.next = 0
         self.paused = False
         self.broken = False  # a number was not the next one
 
     def accept(self, packet: bytearray, size: int, now_ms: int, room: bool) -> bool:
         """Take a packet; return True if it is to be handed over now."""
-        if self.broken or packet[2] != self._next:
+        if self.broken or packet[2] != self._number:
             self.broken = True
-            self._stats.count("rx_bad")
+            self._stats.count("rx_dropped")
             return False
-        self._next = (self._next + 1) & 255
+        self._number = (self._number + 1) & 255
         if not room:
             copy(self.packet, 0, packet, 0, size)
             self._size = size
             self.paused = True
+            self.next = 1
         return room
 
     def kept(self) -> int:
@@ -94,12 +96,16 @@ class StreamReceiver:
 
     def done(self) -> None:
         """Let go of what kept() has found."""
-        self._size = 0
+        self._size = self.next = 0
         self.paused = False
 
     def ack_in(self, now_ms: int) -> int:
         """Return MS_MAX: there are no acks."""
         return MS_MAX
+
+    def tell(self) -> int:
+        """Return what stands where others have their ack."""
+        return 0
 
     def is_plain(self) -> bool:
         """Return True: there is nothing to tell."""

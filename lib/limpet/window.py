@@ -126,6 +126,8 @@ class Sender:
 
         end: of a null packet, which tells the credit, too; 0: of another one, which does not.
         """
+        if packet[at] == self.base and not end:
+            return  # nothing new
         self._newest = -1
         if not self._advance(packet[at]):
             return
@@ -141,7 +143,8 @@ class Sender:
             self._backoff = 0
             self._seen = self._sure[self._newest]
             self._measure(now_ms)
-            self._find_lost(now_ms)
+            if self.base != self.next:
+                self._find_lost(now_ms)
 
     def _grant(self, credit: int, now_ms: int) -> None:  # hot:
         credit = min(credit, self._limit)
