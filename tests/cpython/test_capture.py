@@ -123,6 +123,14 @@ def test_nothing_raises_whatever_right_frames_have_in_them(
         explainer.explain(out, wire.frame(b"\x82\x01" + data + b"\x01", 0xFFFF))
 
 
+def test_what_a_neighbour_says_does_nothing_to_a_terminal() -> None:
+    explainer = Explainer()
+    explainer.explain(True, wire_rows()["helo_confirm"])
+    said = b"\x82\x42\x00\x00" + wire.control(2, "$.a|\n\x1b[2J\x7fb") + b"\x62\xff"
+    text = explainer.explain(True, wire.frame(said, wire.session_start(*EPOCHS)))
+    assert text.endswith("listen $.a???[2J?b; listen $.?")
+
+
 def test_times_go_on_over_the_wrap(tmp_path: Path) -> None:
     line = Line()
     with Capture(tmp_path / "x.pcapng", clock=clock) as capture:
@@ -391,16 +399,21 @@ class TestOfALink:
             capture.attach(pair.drivers[0])
             far = Reader(pair.buses[1], ["$.News.*"])
             pair.connect()
-            pair.buses[0].ksock().announce("$.News.Today", bytes(200))
-            pair.run(100)
-        assert [m.data for m in far.read()] == [bytes(200)]
+            ks = pair.buses[0].ksock()
+            for size in (2, 200, 3):
+                ks.announce("$.News.Today", bytes(size))
+                pair.run(100)
+        assert [len(m.data) for m in far.read()] == [2, 200, 3]
         text = (tmp_path / "x.txt").read_text()
         assert re.search(r"> HELO NEED KEYED node", text)
         assert re.search(r"< \w+ counter \.\.0000 seq 0 ack 0 limpet: listen \$\.News\.\* ", text)
         assert re.search(
             r"limpet: the last piece \d+ bytes of announcement \$\.News\.Today from Ksock \d+ "
-            r"number 1 200 bytes",
+            r"number 2 200 bytes",
             text,
+        )
+        assert re.search(
+            r"limpet: announcement \$\.News\.Today from Ksock \d+ number 3 3 bytes", text
         )
 
     def test_one_that_begins_within_a_session(self, tmp_path: Path) -> None:

@@ -287,4 +287,4 @@ def _left(cursor: Cursor) -> str:
 
 def _text(cursor: Cursor) -> str:
     raw = bytes(cursor.buf[cursor.i : cursor.end])
-    return "$." + raw.decode("ascii", "replace").replace("|", "?").replace("\n", "?")
+    return "$." + "".join([chr(b) if 32 < b < 127 and b != 124 else "?" for b in raw])
