@@ -6,15 +6,19 @@ And the document against the tables: every row stands in it.
 
 import hmac
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import crcmod
 from cobs import cobs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limpet.auth import Hmac
 from limpet.frame import Splitter, seal
 from limpet.session import check_start
 from limpet.stats import Stats
+from limpet.transport.hub import UDPHub
 from limpet.transport.spi_block import Blocks
 
 TESTS = Path(__file__).parents[1]
@@ -87,7 +91,8 @@ def test_the_document_shows_every_row() -> None:
             and set("".join(words[1:])) <= set("0123456789abcdef")
         ):
             shown[words[0]] = "".join(words[1:])
-    assert shown.pop("spi_block") == spi_rows()["spi_block"].hex()
+    for name, data in (other_rows("spi.txt") | other_rows("udp.txt")).items():
+        assert shown.pop(name, None) == data.hex(), name
     for name in ("S", "K_low", "K_high"):
         assert shown.pop(name, None) == keys()[name].hex(), name
     for name, _, _, wire, _ in rows():
@@ -96,14 +101,14 @@ def test_the_document_shows_every_row() -> None:
     assert not shown
 
 
-def spi_rows() -> dict[str, bytes]:
-    lines = (TESTS / "vectors" / "spi.txt").read_text().splitlines()
+def other_rows(table: str) -> dict[str, bytes]:
+    lines = (TESTS / "vectors" / table).read_text().splitlines()
     rows = [line.split(" ", 2) for line in lines if not line.startswith("#")]
     return {row[0]: bytes.fromhex(row[1]) for row in rows}
 
 
 def test_the_blocks_of_spi() -> None:
-    wanted = spi_rows()["spi_block"]
+    wanted = other_rows("spi.txt")["spi_block"]
     data = next(bytes.fromhex(row[3]) for row in rows() if row[0] == "ack")
     check = crcmod.mkCrcFun(0x11021, initCrc=0xFFFF ^ 16, rev=False, xorOut=0)
     assert int.from_bytes(wanted[:2], "big") == check(wanted[2 : 4 + len(data)])
@@ -114,6 +119,16 @@ def test_the_blocks_of_spi() -> None:
     assert controller.took() == 1  # so that the peripheral's block 1 is expected
     controller.put(bytearray(data), 0, len(data))
     assert bytes(controller.build()) == wanted
+
+
+def test_announcements_over_udp() -> None:
+    wanted = other_rows("udp.txt")
+    key = keys()["key"]
+    plain = wanted["udp_announcement"]
+    assert wanted["udp_announcement_keyed"] == plain + hmac.digest(key, plain, "sha256")[:8]
+    for name, made in (("udp_announcement", None), ("udp_announcement_keyed", Hmac(key))):
+        hub: Any = SimpleNamespace(_hmac=made)
+        assert UDPHub._announcement(hub, 11, 0x01234567, 7400) == wanted[name]
 
 
 def test_the_document_shows_every_record() -> None:
