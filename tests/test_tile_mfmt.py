@@ -128,7 +128,7 @@ class MFMT(unittest.TestCase):
     def test_of_all_sizes(self):
         """From one byte to a whole packet; byte 1 is the application's, whatever it says."""
         end = self.ends[0].begin()
-        for data in (b"", b"\x02", b"\xff", b"\x90x", text(99)):
+        for data in (b"", b"\x02", b"\xff", b"\x90x", b"\x42" + text(98)):
             packet = b"\xa2" + data
             self.assertEqual(self.tile.put(packet), len(packet))
             self.assertEqual(end.sent(0), (False, packet))
@@ -169,6 +169,11 @@ class MFMT(unittest.TestCase):
         self.assertEqual([d for d in range(10) if tile.writable(d)], [2])
         self.ends[2].begin()
         self.assertEqual([d for d in range(10) if tile.writable(d)], [2, 6])
+        north = End(4, 0)
+        tile.attach(north)
+        north.begin()
+        self.assertEqual([d for d in range(10) if tile.writable(d)], [0, 2, 6])
+        north.end()
         while tile.writable(2):
             tile.put(b"\xa2" + text(99))
         self.assertEqual(self.mfmt.count, 0)
@@ -179,6 +184,20 @@ class MFMT(unittest.TestCase):
         self.assertTrue(tile.writable(2))
         self.ends[0].end()
         self.assertFalse(tile.writable(2))
+
+    def test_writable_by_a_byte(self):
+        """There is room for the largest, or for all but the largest two."""
+        self.ends[0].begin()
+        for size in (100, 100, 100, 100, 2):
+            self.assertTrue(self.tile.writable(2))
+            self.tile.put(b"\xa2" + text(size - 1))
+        self.assertFalse(self.tile.writable(2))
+        self.ends[0].all_sent()
+        for size in (100, 100, 100, 100):
+            self.tile.put(b"\xa2" + text(size - 1))
+        self.assertTrue(self.tile.writable(2))
+        self.assertEqual(self.tile.put(b"\xa2" + text(99)), 100)
+        self.assertEqual(self.mfmt.count, 0)
 
     def test_readable(self):
         """By side: what is from there, and what could not be sent there."""
