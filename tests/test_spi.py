@@ -22,7 +22,7 @@ class FakeLink:
         self.frames = []
         self.fed = b""
 
-    def feed(self, buf, count, now_ms):
+    def feed(self, buf, count, now_ms, at=0):
         self.fed += bytes(buf[:count])
         return count
 
@@ -260,6 +260,28 @@ class TestNotReady(unittest.TestCase):
         ends.turns(300)
         self.assertEqual(ends.links[0].fed, b"two" * 4)
 
+    def test_somebody_is_there_again(self):
+        """After a long absence a rising line is believed: nobody waits for 50 ms to be over."""
+        for number in range(8):
+            ends = Ends()
+            ends.wires.cut = True
+            ends.links[0].frames.append(b"one")
+            ends.turns(700 + 5 * number)
+            ends.wires.cut = False
+            ends.links[1].frames.append(b"two")
+            self.assertTrue(ends.turns(3)[0] <= 1)
+
+    def test_called_while_it_could_not_be_ready(self):
+        ends = Ends()
+        ends.turns(60)
+        ends.wires.peripheral.is_low = True
+        ends.turns(160)
+        self.assertTrue(ends.wires.unready > 0)
+        self.assertFalse(ends.wires.attention)
+        ends.wires.peripheral.is_low = False
+        ends.peripheral.pump(ends.now & 0x3FFFFFFF)
+        self.assertTrue(ends.wires.attention)
+
     def test_not_while_an_exchange_is_under_way(self):
         """A block is neither given nor replaced while chip select is low."""
         ends = Ends()
@@ -283,6 +305,10 @@ class TestNotReady(unittest.TestCase):
         ends.wires.peripheral.ready = None
         ends.turns(2100)
         self.assertEqual(ends.wires.peripheral.begun - begun, 2)
+        ends.links[1].frames.append(b"data")
+        ends.turns(2100)
+        self.assertEqual(ends.wires.peripheral.begun - begun, 5)
+        self.assertEqual(ends.wires.peripheral.ready[3:8], b"\x04data")
 
 
 class TestLost(unittest.TestCase):

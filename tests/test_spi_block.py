@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Blocks of an SPI: no byte lost, doubled or changed between two ends, whatever fails its check."""
+"""Blocks of an SPI: no byte lost, doubled or changed between two ends, whatever is damaged."""
 
 import unittest
 
@@ -111,7 +111,7 @@ class TestStream(unittest.TestCase):
 
     def test_without_faults_nothing_is_repeated(self):
         pair = Pair()
-        for turn in range(50):
+        for _ in range(50):
             for i in range(2):
                 pair.put(i, text(20))
             pair.exchange()
@@ -159,6 +159,8 @@ class TestStream(unittest.TestCase):
         pair.put(0, b"ab")
         self.assertEqual(a.build()[3], 2)
         a.recall()
+        self.assertEqual(a.build()[3], 2)
+        a.recall()
         self.assertFalse(a.is_waiting())
         pair.exchange()
         pair.exchange()
@@ -196,6 +198,22 @@ class TestResets(unittest.TestCase):
                         pair.exchange()
                     all_of_it = b"".join([text(7, turn) for turn in range(4)])
                     self.assertEqual(pair.got, [all_of_it, all_of_it], (who, before, outcome))
+
+    def test_what_cannot_be_an_answer_is_none(self):
+        """A new end's first block is not taken for acknowledged by a number from before."""
+        for before in range(1, 4):
+            pair = Pair()
+            for turn in range(before):
+                pair.put(0, text(3, turn))
+                pair.exchange()
+            pair.exchange()
+            pair.ends[0] = Blocks(16, False)
+            pair.got[1] = b""
+            pair.put(0, b"first")
+            for _ in range(4):
+                pair.exchange()
+            self.assertEqual(pair.got[1], b"first", before)
+            self.assertEqual(pair.ends[0].renumbered, 1)
 
 
 class TestDamage(unittest.TestCase):

@@ -8,7 +8,7 @@ peripheral has dealt with the block before.
 Rule 3: the controller exchanges when the line is high; when it has something new and waits for no
 answer; a little later when it waits for one and the line does not rise; and now and then in any
 case. So an edge that got lost costs time, no more.
-Rule 4: while nobody answers, the controller asks ever more rarely, at last every `poll_ms`.
+Rule 4: while nobody answers, the controller asks ever more rarely, at last every 50 ms.
 Rule 5: an exchange takes block * 8 / baud seconds of the controller's time, as it is a call of
 the platform's. Nothing else here waits.
 """
@@ -31,7 +31,8 @@ _BLIND_POLL_MS = const(2)  # without
 _ANSWER_MS = const(4)  # after so long without attention, ask for the answer
 _BLIND_ANSWER_MS = const(1)
 _TRUST = const(3)  # after so many bad blocks, attention counts only if it has fallen and risen
-_DOUBLINGS = const(10)
+_WAIT_MS = const(1000)  # the longest time between two exchanges
+_DOUBLINGS = const(6)
 _STUCK_MS = const(50)
 _RENEW_MS = const(1000)  # so often, the peripheral begins anew to wait for the controller
 
@@ -166,7 +167,7 @@ class SPIDriver(_Ends):
             not self._failed and self.blocks.has_fresh() and not self.blocks.is_waiting()
         ):
             return 0
-        return min(left, self._poll_ms or 1)
+        return min(left, _WAIT_MS)
 
     def _plan(self, good: bool) -> None:  # hot:
         """Decide when to exchange again at the latest."""
@@ -176,7 +177,8 @@ class SPIDriver(_Ends):
             if self.blocks.wants():
                 ms = min(ms, self._answer_ms)
         else:
-            ms = min(ms, 1 << min(self._failed, _DOUBLINGS))
+            # One that is there calls when it is ready again.
+            ms = min(max(ms, _POLL_MS), self._answer_ms << self._failed)
             self._failed = min(self._failed + 1, _DOUBLINGS)
         self._next_at = ticks_add(self._now_ms, ms)
 

@@ -53,6 +53,7 @@ class Blocks:
         self._latest = -1  # which goes in the exchange at hand, < 0: none
         self._number = 0  # of the older block
         self._expected = 0  # from the other end
+        self._source = self._idle  # put()'s buffer
         self._told = False  # the block at hand tells the news
 
     def has_room(self) -> bool:  # hot:
@@ -73,19 +74,22 @@ class Blocks:
 
     def put(self, buf: bytearray, start: int, count: int) -> int:  # hot:
         """Take from buf[start:start+count] what there is room for; return how many bytes."""
-        took = 0
-        while took < count and self._closed < 2:
-            took += self._fill(self._at(self._closed), buf, start + took, count - took)
-        return took
+        self._source = buf
+        left = count
+        while left and self._closed < 2:
+            at = self._fill(start, left)
+            start += at
+            left -= at
+        return count - left
 
     def _at(self, index: int) -> bytearray:  # hot:
         return self._blocks[(self._first + index) & 1]
 
-    def _fill(self, block: bytearray, buf: bytearray, start: int, count: int) -> int:  # hot:
-        at = block[3]
-        count = min(count, self.count_max - at)
-        copy(block, _HEAD + at, buf, start, count)
-        block[3] = at + count
+    def _fill(self, start: int, count: int) -> int:  # hot:
+        block = self._at(self._closed)
+        count = min(count, self.count_max - block[3])
+        copy(block, _HEAD + block[3], self._source, start, count)
+        block[3] += count
         if block[3] == self.count_max:
             self._closed += 1
         return count
@@ -161,7 +165,7 @@ class Blocks:
             return
         while count:
             count -= 1
-            self._at(0)[3] = 0
+            self._blocks[self._first][3] = 0
             self._first ^= 1
             self._closed -= 1
             self._sent -= 1

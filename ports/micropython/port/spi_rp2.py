@@ -86,7 +86,7 @@ class Peripheral:
             bit_program(settings["sck"], settings["cs"]),
             watch_program(settings["cs"]),
         )
-        self._receive = self._send = None
+        self._bits = self._watcher = self._receive = self._send = None
         self.reopen()
 
     def reopen(self):
@@ -183,19 +183,19 @@ class Peripheral:
 
     def close(self):
         """Close it; twice does no harm."""
-        self._watcher.irq(None)
-        self._watcher.active(0)
-        self._bits.active(0)
+        if self._watcher is not None:
+            self._watcher.irq(None)
+            self._watcher.active(0)
+        if self._bits is not None:
+            self._bits.active(0)
         for dma in (self._send, self._receive):
             if dma is not None:
-                dma.active(0)
                 dma.close()
-        self._send = self._receive = None
+        self._bits = self._watcher = self._receive = self._send = None
         self._line.init(machine.Pin.OUT, value=0)
         self._miso.init(machine.Pin.IN)
-        block = rp2.PIO(self._settings.get("pio", 0))
         for program in self._programs:
             try:
-                block.remove_program(program)
+                rp2.PIO(self._settings.get("pio", 0)).remove_program(program)
             except ValueError:
                 pass  # it was never there, or is not any more
