@@ -56,7 +56,7 @@ class TestResponder(unittest.TestCase):
         return line
 
     def test_it_exchanges_data(self):
-        line = self.exchange(40, 1)
+        line = self.exchange(270, 1)  # more than there are sequence numbers
         self.assertEqual(line.links[0].stats.sessions, 1)
         self.assertEqual((line.links[0].stats.rx_bad, line.links[1].bad), (0, 0))
 

@@ -84,6 +84,11 @@ class Busy:
         r = self.random
         return bytes(r.below(self.largest if not r.below(8) else min(60, self.largest)))
 
+    def name(self) -> str:
+        # More than there are contexts.
+        r = self.random
+        return self.NAMES[r.below(5)] if r.below(3) else "$.A.N%d" % r.below(50)
+
     def act(self, side: int) -> None:
         r = self.random
         ks = self.readers[side].ks
@@ -91,7 +96,7 @@ class Busy:
         try:
             if dice < 6:
                 urgent = 8 if r.below(3) == 0 else 0
-                ks.announce(self.NAMES[r.below(5)], self.data(), urgent)
+                ks.announce(self.name(), self.data(), urgent)
             elif dice < 10:
                 ks.request("$.Q%d" % (1 - side), self.data(), (None, 5, 200)[r.below(3)])
             elif dice < 12:
@@ -154,7 +159,12 @@ class Busy:
 
 
 def talk(
-    seed: int, largest: int = 200, faults: bool = False, tamper: Tamper | None = None, **more: Any
+    seed: int,
+    largest: int = 200,
+    faults: bool = False,
+    tamper: Tamper | None = None,
+    ms: int = RUN_MS,
+    **more: Any,
 ) -> tuple[Talk, Heard]:
     """Run a busy talk; return what was heard of it, and the pair."""
     heard = Talk(more.get("key"))
@@ -165,7 +175,7 @@ def talk(
     pair.tamper = tamper
     busy = Busy(pair, seed, largest)
     busy.greedy = "reliable" in more
-    busy.run(RUN_MS, busy.fault if faults else None)
+    busy.run(ms, busy.fault if faults else None)
     pair.run(600)
     return heard, pair
 
@@ -179,9 +189,10 @@ def check(heard: Talk, *forms: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_busy_talk(seed: int) -> None:
     """All frames of all kinds, on a line that loses, damages and doubles some."""
-    heard, pair = talk(seed, line=dict(NOISY, delay_ms=seed))
+    heard, pair = talk(seed, ms=2 * RUN_MS, line=dict(NOISY, delay_ms=seed))
     forms = ("again", "gap", "twice", "credit", "null", "unreliable", "mfmt", "context")
     check(heard, *forms, "unlisten")
+    assert heard.seen["context"] > 2 * 32
     assert len(heard.packets) == sum(p.link.stats.tx_frames for p in pair.limpets)
 
 
