@@ -183,6 +183,14 @@ class Reading(unittest.TestCase):
         self.assertIs(self.channel.read(), None)
         self.assertFalse(self.channel.is_readable())
 
+    def test_very_many_links(self):
+        """Beyond the first 255 their packets come all the same, and are of none in particular."""
+        for index, via in ((254, 254), (255, 255), (256, 255), (70000, 255)):
+            self.ends[0].index = index
+            self.ends[0].hear(16, b"abc")
+            self.channel.read()
+            self.assertEqual(self.channel.via, via)
+
     def test_small_buffer(self):
         """The packet stays, and nothing is written behind the buffer's end or into it."""
         self.ends[0].hear(16, b"abc")

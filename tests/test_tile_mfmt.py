@@ -232,6 +232,10 @@ class MFMT(unittest.TestCase):
         self.tile.attach(late)
         self.assertEqual([end.texts for end in self.ends], [["physics 7"]] * 4)
         self.assertEqual(late.texts, ["physics 7"])
+        self.tile.set_compatibility("x" * 45)
+        with self.assertRaises(ValueError):
+            self.tile.set_compatibility("x" * 46)
+        self.assertEqual(late.texts, ["physics 7", "x" * 45])
 
 
 class Local(unittest.TestCase):

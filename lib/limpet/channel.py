@@ -33,6 +33,7 @@ _RELIABLE = const(0x40)  # in byte 1
 _SERVICE = const(0x3F)
 _MFMT_NUMBER = const(64)  # of tile.py
 _PACKET_MAX = const(255)
+_NO_LINK = const(255)
 
 _EMSGSIZE = const(90)
 _MS_MAX = const(0x1FFFFFFF)
@@ -181,7 +182,7 @@ class Channel(Packets):
     def __init__(self, tile: "Tile", number: int, capacity: int) -> None:
         Packets.__init__(self, capacity)
         self.number = number
-        self.via = 255
+        self.via = _NO_LINK
         self.dropped = 0  # packets that found no room
         self.holding = False  # something waits for room, to be tried again after a take()
         self.closed = False
@@ -196,7 +197,7 @@ class Channel(Packets):
         self, neighbour: "Neighbour", packet: bytearray, start: int, end: int
     ) -> None:
         """Keep a packet, or drop and count it."""
-        self.index = neighbour.index
+        self.index = min(neighbour.index, _NO_LINK)
         start = max(start, 2)
         if not self.add(packet, packet, start, end):
             self.dropped += 1

@@ -83,6 +83,7 @@ _LOCAL_NUMBER = const(65)
 _UP = const(1)
 _NO_LINK = const(255)
 _PACKET_MAX = const(255)
+_TEXT_MAX = const(45)
 _CAPACITY = const(512)
 _CAPACITY_MIN = const(98)  # of a channel: the largest packet that every node takes, and two
 
@@ -110,7 +111,10 @@ def form(byte0: int) -> int:
 
 
 class Tile:
-    """The sides, services and channels of one node; `bus.tile`."""
+    """The sides, services and channels of one node; `bus.tile`.
+
+    Context: the bus's thread, or with the bus locked (waiter.lock), unless a call locks it itself.
+    """
 
     bus: "Bus"  # whose it is, and who sets it
 
@@ -154,11 +158,14 @@ class Tile:
     def set_compatibility(self, text: str) -> None:
         """Tell all neighbours, now and later, another string: MFMT passes where both are the same.
 
-        text: up to 45 bytes. It ends the sessions, new ones follow.
+        text: up to 45 bytes (else ValueError). It ends the sessions, new ones follow.
         """
-        self._compatibility = text
-        for neighbour in self.neighbours:
-            neighbour.link.change_compatibility(text, self.now_ms)
+        if len(text.encode()) > _TEXT_MAX:
+            raise ValueError(f"a compatibility string has up to {_TEXT_MAX} bytes")
+        with self.waiter.lock:
+            self._compatibility = text
+            for neighbour in self.neighbours:
+                neighbour.link.change_compatibility(text, self.now_ms)
 
     def add(self, service: "Service") -> None:
         """Serve service.number by it; it hears of the sessions that run. Raises AlreadyBound."""
