@@ -65,6 +65,17 @@ class Blocking(Case):
             self.assertTrue(near.wait(LIMIT_MS))
             self.assertEqual(taken(near), [b"\x82\x50to %d" % i])
 
+    def test_beside_a_thread_that_pumps(self):
+        """On a host: who waits sleeps until that one has found a packet."""
+        if not on_host():
+            return
+        self.later([HELLO, HELLO])
+        self.bus.start()
+        for _ in range(2):
+            self.assertTrue(self.local.wait(LIMIT_MS))
+            self.assertEqual(self.local.read(), HELLO)
+        self.assertFalse(self.local.wait(20))
+
     def test_closed(self):
         """It ends with the bus."""
         self.bus.every(5, self.bus.close)

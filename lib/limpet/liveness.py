@@ -33,7 +33,6 @@ _SEEN_SIZE = const(32)  # what is remembered of a packet: a longer version is cu
 _FIRST_MS = const(500)
 _PERIOD_MS = const(7500)
 _JITTER_MS = const(5000)
-_UP = const(1)
 
 
 class _Peer:

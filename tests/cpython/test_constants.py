@@ -10,13 +10,28 @@ import ast
 import pytest
 
 from layout import ROOT
-from limpet import errors, frame, link, neighbour, reception, send, session, slots, status, window
+from limpet import (
+    errors,
+    frame,
+    link,
+    neighbour,
+    output,
+    reception,
+    send,
+    session,
+    slots,
+    status,
+    window,
+)
 from limpet.transport import loopback
 
 COPIES = (
     (link, session, ("_BAD", "_REFUSED", "_ADOPT", "_CLOSED", "_FORGED")),
     (link, neighbour, ("CONNECTED", "DISCONNECTED")),
-    (link, frame, ("RESIDUE",)),
+    (tile, link, ("UP",)),
+    (channel, tile, ("EROR", "_MFMT_NUMBER")),
+    (link, frame, ("RESIDUE", "HELO_START")),
+    (output, frame, ("HELO_START",)),
     (session, frame, ("RESIDUE",)),
     (reception, window, ("_PROMPT_MS",)),
     (loopback, loopback, ("DELIVER", "LOSE", "CORRUPT", "DUPLICATE", "TRUNCATE")),
