@@ -345,9 +345,9 @@ class Sending(unittest.TestCase):
                 (True, True, 0xC4, 2),
                 (True, False, 0x84, 2),
             ):
-                done = self.tile.send(end, 4, b"hello", 3, bulk=bulk, reliable=reliable)
+                done = self.tile.send(end, 4, b"data!", 3, bulk=bulk, reliable=reliable)
                 self.assertEqual(done, 3)
-                self.assertEqual(end.sent(rank), (reliable, bytes([byte0, byte1]) + b"hel"))
+                self.assertEqual(end.sent(rank), (reliable, bytes([byte0, byte1]) + b"dat"))
 
     def test_limits(self):
         end = self.ends[0].begin()

@@ -11,6 +11,7 @@ import pytest
 
 from layout import ROOT
 from limpet import (
+    channel,
     errors,
     frame,
     link,
@@ -21,6 +22,7 @@ from limpet import (
     session,
     slots,
     status,
+    tile,
     window,
 )
 from limpet.transport import loopback
