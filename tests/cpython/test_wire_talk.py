@@ -186,7 +186,7 @@ def check(heard: Talk, *forms: str) -> None:
         assert heard.seen.get(form, 0) > 0, f"no {form}: {heard.seen}"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_busy_talk(seed: int) -> None:
     """All frames of all kinds, on a line that loses, damages and doubles some."""
     heard, pair = talk(seed, ms=2 * RUN_MS, line=dict(NOISY, delay_ms=seed))
@@ -216,7 +216,7 @@ def test_over_a_reliable_stream(seed: int) -> None:
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["", "keyed"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_resets_and_cuts(seed: int, key: bytes | None) -> None:
     """Sides start anew and lines are cut at any moment: each session keeps to the rules."""
     heard, _ = talk(seed + 50, line=NOISY, faults=True, key=key)
