@@ -5,6 +5,7 @@ import unittest
 
 from helpers_tile import PACKET_SIZE, End, Recorder, taken, text, tile_with
 from limpet.errors import AlreadyBound, BusError
+from limpet.rand import Random
 from limpet.tile import EROR, NONE, OVRN
 
 LARGEST = PACKET_SIZE  # of a T2 packet that is not reliable
@@ -287,8 +288,6 @@ class SessionsEnd(unittest.TestCase):
 
     def test_nothing_is_lost_or_doubled_in_many_sessions(self):
         """Put, take, end, begin in any order: each accepted packet went out or came back, once."""
-        from limpet.rand import Random
-
         random = Random(11)
         tile, end = self.tile, self.end
         accepted = []
@@ -325,6 +324,81 @@ class SessionsEnd(unittest.TestCase):
         self.assertEqual(self.channel.dropped, 0)
         self.assertGreater(len(gone), 300)
         self.assertGreater(len(back), 300)
+
+
+class Anything(unittest.TestCase):
+    """Whatever bytes are put or come: nothing raises, each packet is accounted for."""
+
+    def setUp(self):
+        self.ends = [End(0, 2), End(1, 5), End(2, NONE)]
+        self.tile = tile_with(*self.ends)
+        self.channels = [self.tile.open(16), self.tile.open(47), self.tile.mfmt, self.tile.local]
+        self.tile.add(Recorder(4))
+        self.ends[0].begin()
+        self.ends[2].begin(compatible=False)
+        self.random = Random(21)
+
+    def draw(self, size):
+        return bytes([self.random.below(256) for _ in range(size)])
+
+    def collect(self):
+        found = []
+        for channel in self.channels:
+            found += taken(channel)
+        return found
+
+    def test_put(self):
+        """Refused, out, back or local; and the same bytes but for byte 0."""
+        refused = {}
+        gone = 0
+        back = 0
+        for i in range(3000):
+            packet = self.draw(self.random.below(110))
+            if i & 1 and len(packet) > 1:
+                packet = bytes([packet[0] | 0x80, (16, 47, 4)[i % 3]]) + packet[2:]
+            code = self.tile.put(packet)
+            out = []
+            for end in self.ends:
+                out += end.all_sent()
+            came = self.collect()
+            if code < 0:
+                refused[code] = refused.get(code, 0) + 1
+                self.assertEqual(out + came, [])
+                continue
+            self.assertEqual(code, len(packet))
+            self.assertEqual(len(out) + len(came), 1)
+            self.assertEqual((out + came)[0][1:], packet[1:])
+            gone += len(out)
+            back += len(came)
+            for found in out:
+                self.assertEqual(found[0], packet[0] & 0xA7)
+                self.assertEqual(found[0] & 7, 2)
+        self.assertEqual(sorted(refused), [-22, -9])
+        self.assertTrue(gone > 50 and back > 300, (gone, back))
+
+    def test_hear(self):
+        """Kept, dropped and counted, or nobody's."""
+        kept = 0
+        nobody = 0
+        read = 0
+        for i in range(3000):
+            data = self.draw(self.random.below(90))
+            end = self.ends[i % 3]
+            number = (16, 47, 4, 63)[self.random.below(4)]
+            if self.random.below(4):
+                found = end.hear(number | self.random.below(2) << 7, data)
+            else:
+                found = end.hear_mfmt(data)
+                number = 64 if end.direction != NONE else 63
+            self.assertIs(found, number != 63)
+            nobody += number == 63
+            kept += number not in (4, 63)
+            if self.random.below(20) == 0:
+                read += len(self.collect())
+        read += len(self.collect())
+        lost = sum([channel.dropped for channel in self.channels])
+        self.assertEqual(kept, read + lost)
+        self.assertTrue(lost > 50 and nobody > 300, (lost, nobody))
 
 
 class Sending(unittest.TestCase):
