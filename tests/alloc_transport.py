@@ -5,7 +5,7 @@ Rule: a call leaves what it uses as it found it, so that it can be made any numb
 """
 
 from limpet import Bus, MessageView
-from limpet.port import Waiter, cobs_decode, cobs_encode, copy, crc16, ticks_ms
+from limpet.port import Waiter, copy, crc16, seal, ticks_ms, unseal
 from limpet.stats import Stats
 from limpet.ticks import ticks_add
 from limpet.transport.loopback import CORRUPT, DELIVER, DUPLICATE, LOSE, TRUNCATE, loopback
@@ -265,8 +265,8 @@ class Port:
         ticks_ms()
 
     def code(self, count):
-        size = cobs_encode(self.coded, 0, self.plain, count)
-        assert cobs_decode(self.coded, size - 1) == count
+        size = seal(self.coded, 0, self.plain, count, 0xFFFF)
+        assert unseal(self.coded, size - 1, 0xFFFF) == count
 
     def waits(self):
         self.waiter.wake()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CRC-16, COBS and block copies: known answers, round trips, bad input; each codec here."""
+"""CRC-16, COBS, frames and block copies: known answers, round trips, bad input; each codec."""
 
 import unittest
 
@@ -37,13 +37,14 @@ WITH_ZERO = (b"\x00", b"\x02\x11\x00", b"\xff" + b"\x07" * 254 + b"\x00")
 
 
 def codecs():
-    """Return the codecs that this port has: on MicroPython both, for they must not differ."""
-    found = [port]
+    """Return the codecs that this port has: on MicroPython two, which must not differ."""
     if port.NAME == "micropython":
         from limpet.port import codec_plain, codec_viper
 
-        found += [codec_plain, codec_viper]
-    return found
+        return [codec_viper, codec_plain]
+    from limpet.port import codec
+
+    return [codec]
 
 
 def encoded(codec, plain, at=0):
@@ -164,9 +165,111 @@ class TestChecks(unittest.TestCase):
             self.assertEqual(codec.crc16(data, 0, 8, 0xBEEF), 0)
 
 
+def sealed(codec, packet, start, at=0):
+    """Return the frame of `packet`, written at `at`; nothing else may be touched."""
+    room = len(packet) + (len(packet) + 2) // 254 + 4
+    out = bytearray(b"\xa5" * (at + room + 3))
+    source = bytearray(packet)
+    size = codec.seal(out, at, source, len(packet), start)
+    assert source == packet
+    assert bytes(out[:at]) == b"\xa5" * at and bytes(out[at + size :]) == b"\xa5" * (
+        room + 3 - size
+    )
+    return bytes(out[at : at + size])
+
+
+def unsealed(codec, wire, start):
+    """Return what unseal() says, and as many bytes as it has decoded, without the check."""
+    buf = bytearray(wire + b"\xa5\xa5\xa5")
+    size = codec.unseal(buf, len(wire), start)
+    assert bytes(buf[len(wire) :]) == b"\xa5\xa5\xa5"
+    return size, bytes(buf[: size if size >= 0 else max(-size - 2, 0)])
+
+
+class TestFrames(unittest.TestCase):
+    def test_a_known_frame(self):
+        """The check of nine digits, 0x29B1, stands behind them, inverted."""
+        for codec in codecs():
+            wire = sealed(codec, b"123456789", 0xFFFF)
+            self.assertEqual(wire, b"\x0c123456789\xd6\x4e\x00")
+            self.assertEqual(unsealed(codec, wire[:-1], 0xFFFF), (9, b"123456789"))
+
+    def test_every_length_and_density(self):
+        """A frame is COBS of packet and check, whatever is zero in them; it comes back whole."""
+        random = Random(9)
+        for size in range(301):
+            for zeros in (0, 2, 50, 100):
+                packet = bytearray(size)
+                for i in range(size):
+                    if random.below(100) >= zeros:
+                        packet[i] = 1 + random.below(255)
+                start = random.below(0x10000)
+                for codec in codecs():
+                    check = codec.crc16(packet, 0, size, start) ^ 0xFFFF
+                    plain = bytes(packet) + bytes([check >> 8, check & 255])
+                    wire = sealed(codec, packet, start, size % 3)
+                    self.assertEqual(wire, encoded(codec, plain))
+                    self.assertEqual(unsealed(codec, wire[:-1], start), (size, bytes(packet)))
+
+    def test_checks_with_zeros(self):
+        """Either byte of the check may be zero, or both: of all starts some are so."""
+        packet = b"limpet"
+        for codec in codecs():
+            seen = 0
+            for start in range(0x10000):
+                check = codec.crc16(packet, 0, 6, start) ^ 0xFFFF
+                if check < 256 or not check & 255:
+                    wire = sealed(codec, packet, start)
+                    seen += 1
+                    self.assertEqual(wire.find(b"\x00"), len(wire) - 1)
+                    self.assertEqual(unsealed(codec, wire[:-1], start), (6, packet))
+            self.assertEqual(seen, 511)
+
+    def test_another_start(self):
+        """A wrong check tells how much was decoded, and leaves it there for another try."""
+        for codec in codecs():
+            for size in (0, 1, 40, 252, 253, 300):
+                packet = bytes([i * 7 & 255 for i in range(size)])
+                wire = sealed(codec, packet, 0x1234)[:-1]
+                self.assertEqual(unsealed(codec, wire, 0x1235), (-size - 2, packet))
+
+    def test_damage(self):
+        """No frame with a byte changed passes."""
+        for codec in codecs():
+            wire = sealed(codec, b"\x82\x42\x00\x07 some data", 0xBEEF)[:-1]
+            for at in range(len(wire)):
+                for change in (1, 0x80, 0xFF):
+                    broken = bytearray(wire)
+                    broken[at] ^= change
+                    size = codec.unseal(broken, len(wire), 0xBEEF)
+                    self.assertTrue(size < 0)
+
+    def test_no_frames(self):
+        """What is no COBS, or too short for a check, is -1 from any start."""
+        short = (b"", b"\x01", b"\x02\x11", b"\x01\x01")
+        for codec in codecs():
+            for wire in short + ILLEGAL + ILLEGAL_LATER + WITH_ZERO[:2]:
+                for start in (0, 0x1D0F, 0xFFFF):
+                    with self.subTest(codec=codec, wire=wire):
+                        self.assertEqual(codec.unseal(bytearray(wire), len(wire), start), -1)
+
+    def test_noise(self):
+        """Codecs agree on noise without delimiters."""
+        random = Random(10)
+        for _ in range(2000):
+            top = (255, 20, 4)[random.below(3)]
+            wire = bytes([1 + random.below(top) for _ in range(random.below(40))])
+            answers = [unsealed(codec, wire, 0x5A5A) for codec in codecs()]
+            plain = decoded(codecs()[0], wire)
+            size = -1 if plain is None or len(plain) < 2 else -len(plain)
+            for answer in answers:
+                self.assertEqual(answer, answers[0])
+                self.assertTrue(answer[0] == size or answer[0] == -size - 2)
+
+
 class TestCopy(unittest.TestCase):
     def copies(self):
-        return [codec.copy for codec in codecs()]
+        return [port.copy] + [codec.copy for codec in codecs() if hasattr(codec, "copy")]
 
     def test_between_buffers(self):
         """Bytes go from any kind of buffer to the place, and nowhere else."""
@@ -203,12 +306,15 @@ class TestAllocation(unittest.TestCase):
         data = bytearray([i % 9 * 7 for i in range(count)])
         wire = bytearray(count + 9)
         size = codec.cobs_encode(wire, 0, data, count)
-        crc16, copy = codec.crc16, codec.copy
+        crc16, copy = codec.crc16, getattr(codec, "copy", port.copy)
         encode, decode = codec.cobs_encode, codec.cobs_decode
         self.assertEqual(cost(lambda: crc16(data, 0, count, 0xFFFF)), "")
         self.assertEqual(cost(lambda: encode(wire, 0, data, count)), "")
         self.assertEqual(cost(lambda: decode(wire, size - 1)), "")
         self.assertEqual(cost(lambda: copy(wire, 3, data, 0, count)), "")
+        seal, unseal = codec.seal, codec.unseal
+        self.assertEqual(cost(lambda: seal(wire, 0, data, count, 0xBEEF)), "")
+        self.assertEqual(cost(lambda: unseal(wire, size - 1, 0xBEEF)), "")
 
 
 if __name__ == "__main__":

@@ -16,14 +16,11 @@ def rewritten(buf, start, count, change):
     out = b""
     for run in bytes(buf[start : start + count]).split(b"\0")[:-1]:
         packet = bytearray(run)
-        size = port.cobs_decode(packet, len(packet)) if run else 0
-        if size > 4 and packet[1] == HELO:
+        size = port.unseal(packet, len(packet), 0xFFFF) if run else -1
+        if size > 2 and packet[1] == HELO:
             change(packet)
-            crc = port.crc16(packet, 0, size - 2, 0xFFFF) ^ 0xFFFF
-            packet[size - 2] = crc >> 8
-            packet[size - 1] = crc & 255
             coded = bytearray(size + 8)
-            out += bytes(coded[: port.cobs_encode(coded, 0, packet, size)])
+            out += bytes(coded[: port.seal(coded, 0, packet, size, 0xFFFF)])
         else:
             out += run + b"\0"
     return out

@@ -16,17 +16,17 @@ NAMES = (
     "NAME",
     "Waiter",
     "buffer",
-    "cobs_decode",
-    "cobs_encode",
     "const",
     "copy",
     "crc16",
     "entropy",
     "open_device",
     "print_exception",
+    "seal",
     "store",
     "ticks_ms",
     "unique_id",
+    "unseal",
 )
 LONG_MS = 5000  # nothing here sleeps for so long, unless it is broken
 

@@ -17,8 +17,7 @@ anew.
 from struct import pack, unpack
 
 from ..auth import Auth, Hmac
-from ..frame import RESIDUE
-from ..port import cobs_decode, const, crc16, entropy, open_device, ticks_ms
+from ..port import const, entropy, open_device, ticks_ms, unseal
 from ..ticks import MS_MAX, ticks_diff
 from .udp import UDPDriver
 from .udp_shared import PORT, UDPSocket
@@ -49,6 +48,7 @@ _NEVER_MS = const(10000)  # who has never been there
 
 # A HELO (session.py): node id and node epoch, then more, the size of a text, the text.
 _HELO = const(0x01)
+_HELO_START = const(0xFFFF)  # of its check
 _NODE_AT = const(4)
 _TEXT_AT = const(27)
 _FRAME_MAX = const(128)  # with the longest text and a MAC
@@ -226,19 +226,18 @@ class UDPHub:
         size = -1
         if len(frame) <= _FRAME_MAX:
             self._frame[: len(frame)] = frame
-            size = cobs_decode(self._frame, len(frame))
+            size = unseal(self._frame, len(frame), _HELO_START)
         packet = self._frame
         if (
-            size < _TEXT_AT + 2
+            size < _TEXT_AT  # or negative: its check is wrong
             or packet[0] & 0xE0 != 0x80
             or packet[1] != _HELO
-            or crc16(packet, 0, size, 0xFFFF) != RESIDUE
         ):
             self.garbage += 1
             return 0
         if self._auth is not None:
             end = _TEXT_AT + packet[_TEXT_AT - 1]
-            if not self._auth.check_helo(packet, end, size - 2):
+            if not self._auth.check_helo(packet, end, size):
                 self.forged += 1
                 return 0
         return int.from_bytes(packet[_NODE_AT : _NODE_AT + 4], "big")

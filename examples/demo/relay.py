@@ -20,7 +20,7 @@ import sys
 import time
 import tty
 
-from limpet.port import cobs_decode
+from limpet.port.codec import cobs_decode
 
 FRAME_MAX = 2048  # what is longer is no frame, and passed on in pieces
 HELO = 1  # docs/wire.md: byte 1 of a HELO, the node epoch in bytes 8..11

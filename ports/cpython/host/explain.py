@@ -12,7 +12,8 @@ from struct import error, unpack_from
 
 from .. import record
 from ..frame import RESIDUE
-from ..port import cobs_decode, crc16
+from ..port import crc16
+from ..port.codec import cobs_decode
 from ..record import Cursor
 from ..session import check_start
 from ..status import CODE_MAX, name_of

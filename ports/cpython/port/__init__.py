@@ -4,7 +4,7 @@
 Rule: the names are the table in ports/README.md, the same on every platform and nothing else.
 """
 
-from .codec import cobs_decode, cobs_encode, crc16
+from .codec import cobs_decode, cobs_encode, crc16, seal, unseal  # noqa: F401
 from .device import open_device
 from .kbus import KBUS
 from .system import (
@@ -25,15 +25,15 @@ __all__ = [
     "NAME",
     "Waiter",
     "buffer",
-    "cobs_decode",
-    "cobs_encode",
     "const",
     "copy",
     "crc16",
     "entropy",
     "open_device",
     "print_exception",
+    "seal",
     "store",
     "ticks_ms",
     "unique_id",
+    "unseal",
 ]

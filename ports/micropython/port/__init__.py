@@ -10,24 +10,24 @@ from .system import NAME, buffer, const, entropy, print_exception, ticks_ms, uni
 from .waiter import Waiter
 
 try:
-    from .codec_viper import cobs_decode, cobs_encode, copy, crc16, store
+    from .codec_viper import cobs_decode, cobs_encode, copy, crc16, seal, store, unseal  # noqa: F401
 except (ImportError, SyntaxError, ValueError):  # no viper here, or .mpy files of another machine
-    from .codec_plain import cobs_decode, cobs_encode, copy, crc16, store
+    from .codec_plain import cobs_decode, cobs_encode, copy, crc16, seal, store, unseal  # noqa: F401
 
 __all__ = (
     "KBUS",
     "NAME",
     "Waiter",
     "buffer",
-    "cobs_decode",
-    "cobs_encode",
     "const",
     "copy",
     "crc16",
     "entropy",
     "open_device",
     "print_exception",
+    "seal",
     "store",
     "ticks_ms",
     "unique_id",
+    "unseal",
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Block copy, CRC-16 and COBS where there is no viper (WebAssembly, small ports): byte by byte.
+"""Block copy, CRC-16, COBS and frames without viper (WebAssembly, small ports): byte by byte.
 
 Rules: nothing allocates; every intermediate number stays a small int of a 32-bit VM.
 """
@@ -89,3 +89,47 @@ def cobs_decode(buf, count: int) -> int:  # hot:
             buf[out] = 0
             out += 1
     return out
+
+
+def seal(out, at: int, packet, size: int, start: int) -> int:  # hot:
+    """Build the frame of packet[0:size] in out[at:]: COBS of it and its check, then 0x00.
+
+    start: what the check, a CRC-16 sent inverted with its high byte first, starts at.
+    out: not `packet`, with room for size + (size + 2) // 254 + 4 bytes. Returns the bytes written.
+    """
+    start = crc16(packet, 0, size, start) ^ 0xFFFF
+    size = at + cobs_encode(out, at, packet, size) - 1
+    size = _append(out, at, size, start >> 8)
+    size = _append(out, at, size, start & 255)
+    out[size] = 0
+    return size + 1 - at
+
+
+def _append(out, at: int, end: int, x: int) -> int:  # hot:
+    """Add a byte to what out[at:end] encodes; return its end."""
+    while at + out[at] < end:
+        at += out[at]
+    if out[at] == 255:  # the block is full: no zero meant
+        out[end] = 1
+        at = end
+        end += 1
+    if x:
+        out[end] = x
+        out[at] += 1
+    else:
+        out[end] = 1
+    return end + 1
+
+
+def unseal(buf, count: int, start: int) -> int:  # hot:
+    """Decode the frame buf[0:count], without its delimiter, in place, and check it.
+
+    start: what the check starts at. Returns the size of the packet if the check is right; -n if n
+    bytes were decoded, packet and check, and it is wrong; -1 if this is no frame.
+    """
+    count = cobs_decode(buf, count)
+    if count < 2:
+        return -1
+    if crc16(buf, 0, count, start) == 0x1D0F:  # what a packet with its inverted check comes to
+        return count - 2
+    return -count
