@@ -16,11 +16,11 @@ _START = 0x3FFFFFFF - 2000
 _MFMT_PACKET = b"\xa2" + bytes(40)
 
 _PATH = (
-    "link.Link.feed link.Link.poll link.Link._due link.Link._frame link.Link._packet "
-    "link.Link._accept link.Link._has_room link.Link._deliver link.Link._null_came "
+    "input.Input.feed link.Link.poll link.Link._due input.Input._frame input.Input._packet "
+    "input.Input._accept input.Input._has_room input.Input._deliver input.Input._null_came "
     "output.Output.take output.Output._next output.Output._fill output.Output._slot "
     "output.Output._seal output.Output._null output.Output._idle_in output.Output._has_more "
-    "output.Output._may_say_more frame.Splitter.push frame.Splitter._add frame.seal "
+    "output.Output._may_say_more frame.Splitter.push frame.Splitter._add frame.Splitter._open input.Input._right "
     "stats.Stats.count session.Session.due_in window.quiet window.Sender.free window.Sender.add "
     "window.Sender.again window.Sender.sent window.Sender.acked window.Sender._advance "
     "window.Sender._confirm window.Sender._grant window.Sender._measure window.Sender._find_lost "
@@ -29,10 +29,10 @@ _PATH = (
 )
 _SERVICES = (
     "output.Output._choose output.Output._service output.Output._say_once output._any_once "
-    "link.Link._serve link.Link._packet "
+    "input.Input._serve input.Input._packet "
 )
 _HELD = (
-    "link.Link._hand_over reception.Receiver.done reception.Receiver._look "
+    "input.Input._hand_over reception.Receiver.done reception.Receiver._look "
     "reception.Receiver._credit reception.Receiver._keep reception.Receiver._join "
     "reception.Receiver.describe reception.Receiver.asked window.Sender.expire "
     "window.Sender._time window.Sender._since window.Sender._first_lost "
@@ -260,7 +260,11 @@ def calls():
     rig = Rig()
     table = (
         ("ok: one frame and its ack", rig.lone_frame, _PATH),
-        ("empty: nothing to send", rig.empty, "output.Output.take link.Link.poll link.Link.feed"),
+        (
+            "empty: nothing to send",
+            rig.empty,
+            "output.Output.take link.Link.poll input.Input.feed",
+        ),
         ("both ways, acks ride along", rig.both, _PATH),
         ("full: the window", rig.full, _PATH + "window.Sender.expire window.Sender._since"),
         ("services and MFMT", rig.services, _SERVICES),
@@ -279,7 +283,7 @@ def calls():
             rig.twice,
             "reception.Receiver.accept reception.Receiver._refuse window.Sender.came_twice",
         ),
-        ("wrong check", rig.broken, "link.Link._frame session.Session.fits"),
+        ("wrong check", rig.broken, "input.Input._strange session.Session.fits"),
         ("garbage and over-long", rig.garbage, "frame.Splitter.push frame.Splitter._add"),
         ("keep-alive", rig.keep_alive, "output.Output._idle_in output.Output._null"),
         ("silence", rig.silence, "link.Link.poll neighbour.Neighbour.take"),
@@ -290,6 +294,6 @@ def calls():
             "output.Output._say_helo session.Session.write session.Session._wait "
             "session.Session._signed link.Link.poll",
         ),
-        ("down: noise", rig.stranger, "link.Link.feed link.Link._frame session.Session.fits"),
+        ("down: noise", rig.stranger, "input.Input.feed input.Input._frame session.Session.fits"),
     )
     return [(name, label, call) for label, call, names in table for name in names.split()]

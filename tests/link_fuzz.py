@@ -6,8 +6,9 @@ frames that links really said, changed a little; a *sealed* one has a check that
 running session, so that what is behind the check is reached.
 """
 
-from limpet.frame import Splitter, seal
+from limpet.frame import Splitter
 from limpet.link import UP
+from limpet.port import seal
 from limpet.rand import Random
 from limpet.stats import Stats
 from link_services import BULK, MFMT, RELIABLE, URGENT, Served

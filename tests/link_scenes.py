@@ -4,8 +4,8 @@
 Rule: a scene is made anew for each round, so that its state is really the one that is hit.
 """
 
-from limpet.frame import seal
 from limpet.link import DOWN, REFUSED, UP
+from limpet.port import seal
 from limpet.ticks import MS_MAX
 from link_checker import Bench
 from link_fuzz import HELO, HELO_START, STREAM_HELO, Forger, packets

@@ -3,8 +3,8 @@
 
 import unittest
 
-from limpet.frame import RESIDUE, Splitter, seal, wire_size
-from limpet.port import crc16
+from limpet.frame import RESIDUE, Splitter, wire_size
+from limpet.port import crc16, seal
 from limpet.rand import Random
 from limpet.stats import NAMES, Stats
 

@@ -8,8 +8,9 @@ import unittest
 
 import alloc_link
 from helpers_link import App, pair
-from limpet.frame import Splitter, seal
+from limpet.frame import Splitter
 from limpet.link import DOWN, REFUSED, UP, Link
+from limpet.port import seal
 from limpet.rand import Random
 from limpet.stats import NAMES, Stats
 from limpet.ticks import ticks_add

@@ -40,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "link": (
         "limpet/frame",
+        "limpet/input",
         "limpet/link",
         "limpet/neighbour",
         "limpet/output",
@@ -64,12 +65,23 @@ GROUPS: dict[str, tuple[str, ...]] = {
     # Imported only where they are used.
     "extra": (
         "limpet/auth",
+        "limpet/channel",
+        "limpet/counter",
         "limpet/events",
         "limpet/irq",
         "limpet/keyed",
         "limpet/layout",
+        "limpet/liveness",
         "limpet/stream",
         "limpet/usage",
+    ),
+    # Each instead of the uart driver, or beside it.
+    "drivers": (
+        "limpet/transport/hub",
+        "limpet/transport/spi",
+        "limpet/transport/spi_block",
+        "limpet/transport/udp",
+        "limpet/transport/udp_shared",
     ),
     "kbus": (
         "limpet/kbus/__init__",

@@ -4,9 +4,9 @@
 Rules: bytes and time are arguments. feed() takes bytes from the wire, take() gives the next frame
 just in time, poll() runs the timers; none raises, whatever comes. The client hears that a session
 came up, that it ended, and payloads, each once and in order. What client.fill() has given counts
-as handed to the driver. Packets of services go to the tile; one that finds no room there is held,
-and costs the neighbour credit, for 5 s at the most. Remote garbage is dropped and counted.
-Sessions: session.py (with a key: keyed.py); frames out: output.py; acks: window.py, reception.py.
+as handed to the driver. Packets of services go to the tile. Remote garbage is dropped and counted.
+Here are sessions and timers, and what holds all together; frames that come: input.py, that go:
+output.py; who may begin a session: session.py, keyed.py; acks: window.py, reception.py.
 
     DOWN <-> REFUSED     a HELO of a twin, of another protocol version, key or kind of wire
     DOWN, REFUSED -> UP  the peer has echoed our epoch
@@ -14,9 +14,10 @@ Sessions: session.py (with a key: keyed.py); frames out: output.py; acks: window
 """
 
 from .frame import Splitter, wire_size
+from .input import Input
 from .neighbour import Neighbour
 from .output import Output
-from .port import const, crc16
+from .port import const
 from .rand import Random
 from .reception import Receiver
 from .session import Session
@@ -36,39 +37,23 @@ _ADOPT = const(3)
 _CLOSED = const(4)
 _FORGED = const(5)
 _HELO_START = const(0xFFFF)
-_RESIDUE = const(0x1D0F)  # frame.RESIDUE
 
 DOWN = const(0)
 UP = const(1)
 REFUSED = const(2)
 
-# Byte 0: STND set, LOCL and MFMT clear; OVRN and EROR are local, they are never sent; then DIR.
-_KIND = const(0xE0)
-_ROUTED = const(0x80)
-_MFMT = const(0xA0)
-# Byte 1: BULK (bit 7), RELIABLE (bit 6), service.
-_NULL = const(0x00)
-_HELO = const(0x01)
-_RELIABLE = const(0x40)
-_SERVICE = const(0x3F)
-_LIMPET = const(0x02)
-_PROBE = const(0x80)  # of a null packet
-_TWICE = const(0x40)
+_ROUTED = const(0x80)  # byte 0 of service packets, without DIR
 
 # Events of neighbour.py.
 _CONNECTED = const(1)
 _DISCONNECTED = const(2)
 
 _HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
-_ONCE_HEAD = const(2)  # of another one
-_MFMT_HEAD = const(1)
-_NULL_ACK = const(2)  # where the ack is in a null packet, then a credit and the bits
 _CHECK = const(2)
 _TRAILER = const(10)  # of a keyed frame
 _STREAM = const(8)  # HELO flag
 _NO_SIDE = const(8)
 
-_HELD_MS = const(5000)  # a packet that nobody has room for is held so long
 _LOOK_MS = const(10)  # how often to look whether there is room
 _LEAVING = const(2)  # HELOs that say that the session is over: one may be lost
 
@@ -81,7 +66,7 @@ def _check(good: bool) -> None:
         )
 
 
-class Link(Output):
+class Link(Input, Output):
     """One neighbour over one wire.
 
     node, node_epoch: 30 bits. window: frames on their way, a power of two up to 64.
@@ -133,8 +118,8 @@ class Link(Output):
         self.heard_ms = 0  # when the last frame of this session came
         self._held_at = -1  # since when a packet waits for room, -1 = none does
         fields = (packet_size, window, max(1, min(4, window // 4)), ack_delay_ms, silence_ms, 0)
-        fields = (0, node, node_epoch, 0, 0) + fields
-        self._session = self._make_session(random, node, fields, _STREAM * reliable)
+        identity = (0, node, node_epoch, 0, 0)
+        self._session = self._make_session(random, node, identity + fields, _STREAM * reliable)
         self._session.hello[0] = self._byte0
         self._session.set_text(compatibility.encode())
         packet_size += 0 if auth is None else _TRAILER
@@ -163,124 +148,13 @@ class Link(Output):
 
         return KeyedSession(random, node, fields, flags, self.auth)
 
-    # What comes in.
+    # Sessions.
 
-    def feed(self, buf: bytearray, count: int, now_ms: int, at: int = 0) -> int:  # hot:
-        """Take buf[at:count] from the wire; return the index behind what was taken.
-
-        That is `count`, but over a reliable stream it may be less: then feed the rest later.
-        """
-        self._now_ms = now_ms
-        while at < count and not self._rx.paused:
-            at = self._in.push(buf, at, count)
-            if self._in.size and not self._closed:
-                self._frame(self._in.buffer, self._in.size)
-        return at
-
-    def _frame(self, packet: bytearray, size: int) -> None:  # hot:
-        if packet[1] == _HELO and packet[0] & _KIND == _ROUTED and size > _HEAD:
-            self._helo(packet, size, self._now_ms)
-            return
-        if self.state == UP and crc16(packet, 0, size, self._session.start_in) == _RESIDUE:
-            size -= _CHECK
-            if self.auth is not None:
-                size = self._opened(packet, size, False)
-        elif self._session.fits(packet, size):
-            size -= _CHECK
-            if self.auth is not None:
-                size = self._opened(packet, size, True)
-            if size > 0:
-                self._establish(self._now_ms)
-        else:
-            self._count("rx_bad")
-            return
-        if size > 0:
-            self.heard_ms = self._now_ms
-            self._count("rx_frames")
-            packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
-            if packet[0] & _KIND == _ROUTED and packet[1] & _RELIABLE and size >= _HEAD:
-                if packet[1] & _SERVICE:
-                    self._tx.acked(packet, _HEAD - 1, 0, self._now_ms)
-                    self._accept(packet, size)
-                    return
-            self._packet(packet, size)
-
-    def _opened(self, packet: bytearray, size: int, candidate: bool) -> int:
-        """Return the size of an authentic packet, or count why it is none and return 0."""
-        assert self.auth is not None
-        size = self.auth.open(packet, size, candidate)
-        if size < 0:
-            self._count("rx_forged" if size == -1 else "rx_replayed")
-            return 0
-        return size
-
-    def _packet(self, packet: bytearray, size: int) -> None:  # hot:
-        """Take a packet that is not reliable."""
-        if packet[0] & _KIND == _MFMT:
-            if self.neighbour.compatible:
-                self._serve(packet, _MFMT_HEAD, size)
-            else:
-                self._count("rx_closed")
-        elif packet[0] & _KIND != _ROUTED or size < _ONCE_HEAD:
-            self._count("rx_unknown")
-        elif packet[1] & _SERVICE:
-            self._serve(packet, _ONCE_HEAD, size)
-        elif size > _NULL_ACK:
-            self._null_came(packet, size)
-
-    def _null_came(self, packet: bytearray, size: int) -> None:  # hot:
-        if packet[1] & _TWICE:
-            self._tx.came_twice()
-        if packet[1] & _PROBE:
-            self._rx.asked()
-        self._tx.acked(packet, _NULL_ACK, size, self._now_ms)
-
-    def _accept(self, packet: bytearray, size: int) -> None:  # hot:
-        room = self._has_room(packet, size)
-        if self._rx.accept(packet, size, self._now_ms, room):
-            self._deliver(packet, size)
-        if self._rx.next != self._rx.expected:
-            self._hand_over(self._now_ms)
-
-    def _has_room(self, packet: bytearray, size: int) -> bool:  # hot:
-        if packet[1] & _SERVICE == _LIMPET:
-            return True
-        tile = self.neighbour.tile
-        return tile is None or tile.room(packet, size)
-
-    def _deliver(self, packet: bytearray, size: int) -> None:  # hot:
-        if packet[1] & _SERVICE == _LIMPET:
-            self._client.receive(packet, _HEAD, size)
-        else:
-            self._serve(packet, _HEAD, size)
-
-    def _serve(self, packet: bytearray, start: int, size: int) -> None:  # hot:
-        tile = self.neighbour.tile
-        if tile is None or not tile.receive(self.neighbour, packet, start, size):
-            self._count("rx_unknown")
-
-    def _hand_over(self, now_ms: int) -> None:  # hot:
-        """Hand over what is kept, as far as there is room for it."""
-        size = self._rx.kept()
-        while size and self._has_room(self._rx.packet, size):
-            self._deliver(self._rx.packet, size)
-            self._rx.done()
-            self._held_at = -1
-            size = self._rx.kept()
-        if not size:
-            self._held_at = -1
-        elif self._held_at < 0:
-            self._held_at = now_ms
-        elif ticks_diff(now_ms, self._held_at) >= _HELD_MS:
-            self._rx.done()
-            self._held_at = -1
-            self._count("rx_dropped")
-
-    def _helo(self, packet: bytearray, size: int, now_ms: int) -> None:
-        found = _BAD
-        if crc16(packet, 0, size, _HELO_START) == _RESIDUE:
-            self._session.due_in(now_ms)  # begins it, if nothing was due before
-            found = self._session.heard(packet, size - _CHECK, self.state == UP)
+    def _helo(self, packet: bytearray, size: int) -> None:
+        """Take a HELO whose check is right."""
+        now_ms = self._now_ms
+        self._session.due_in(now_ms)  # begins it, if nothing was due before
+        found = self._session.heard(packet, size, self.state == UP)
         if found == _BAD or found == _FORGED:
             self._count("rx_forged" if found else "rx_bad")
         else:
@@ -296,10 +170,9 @@ class Link(Output):
         elif found and self.state != UP:
             self._become(REFUSED if self._session.refusal else DOWN, now_ms)
 
-    # Sessions.
-
     def _become(self, state: int, now_ms: int) -> None:
         self.state = state
+        self._in.start = self._session.start_in if state == UP else _HELO_START
         self.neighbour.become(state, now_ms)
         self.refusal = self.neighbour.refusal = self._session.refusal if state == REFUSED else ""
 

@@ -8,8 +8,7 @@ the limpet's and those of services take turns, go before bulk ones, which get ev
 all the same and leave one place of the window to the urgent ones.
 """
 
-from .frame import seal
-from .port import const
+from .port import const, seal
 from .ticks import ticks_diff
 
 TYPE_CHECKING = const(0)

@@ -25,6 +25,7 @@ from limpet import (
     tile,
     window,
 )
+from limpet import input as link_input
 from limpet.transport import loopback
 
 COPIES = (
@@ -32,7 +33,8 @@ COPIES = (
     (link, neighbour, ("CONNECTED", "DISCONNECTED")),
     (tile, link, ("UP",)),
     (channel, tile, ("EROR", "_MFMT_NUMBER")),
-    (link, frame, ("RESIDUE", "HELO_START")),
+    (link, frame, ("HELO_START",)),
+    (link_input, frame, ("RESIDUE", "HELO_START")),
     (output, frame, ("HELO_START",)),
     (session, frame, ("RESIDUE",)),
     (reception, window, ("_PROMPT_MS",)),

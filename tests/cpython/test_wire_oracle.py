@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limpet.auth import Hmac
-from limpet.frame import Splitter, seal
+from limpet.frame import Splitter
+from limpet.port import seal
 from limpet.session import check_start
 from limpet.stats import Stats
 from limpet.transport.hub import UDPHub
