@@ -4,7 +4,7 @@
 Rule: the names are the table in ports/README.md, the same on every platform and nothing else.
 """
 
-from .codec import cobs_decode, cobs_encode, crc16, seal, unseal  # noqa: F401
+from .codec import crc16, seal, unseal
 from .device import open_device
 from .kbus import KBUS
 from .system import (

@@ -10,9 +10,9 @@ from .system import NAME, buffer, const, entropy, print_exception, ticks_ms, uni
 from .waiter import Waiter
 
 try:
-    from .codec_viper import cobs_decode, cobs_encode, copy, crc16, seal, store, unseal  # noqa: F401
+    from .codec_viper import copy, crc16, seal, store, unseal
 except (ImportError, SyntaxError, ValueError):  # no viper here, or .mpy files of another machine
-    from .codec_plain import cobs_decode, cobs_encode, copy, crc16, seal, store, unseal  # noqa: F401
+    from .codec_plain import copy, crc16, seal, store, unseal
 
 __all__ = (
     "KBUS",
