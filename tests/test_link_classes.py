@@ -69,6 +69,16 @@ class Classes(Case):
                 self.assertTrue(11 <= share <= 13, (limpet, window, share))
                 self.good(bench)
 
+    def test_limpet_and_services_take_turns(self):
+        bench = Served(5).connect()
+        bench.desks[0].endless = {SURE_URGENT: 60}
+        bench.say(0, -1, 60)
+        bench.run(2000 // STEP)
+        services = bench.desks[1].got[SURE_URGENT]
+        share = 100 * services // (services + bench.apps[1].total)
+        self.assertTrue(40 <= share <= 60, share)
+        self.good(bench)
+
     def test_all_kinds_at_once_on_a_bad_line(self):
         """Both ways, limpet and services, urgent and bulk: each in order, and none is lost."""
         for seed in range(0, 10, STEP):

@@ -187,6 +187,32 @@ class Acks(Case):
         self.assertEqual([app.log for app in bench.apps], [["+"], ["+"]])
         self.good(bench, late_us)
 
+    def test_acks_that_are_suddenly_late(self):
+        """Only what timers ask for is sent again: a late ack is not for the latest sending."""
+        for late_us in (150_000, 300_000):
+            for window in (8, 16):
+                self.late(late_us, window)
+
+    def late(self, late_us, window):
+        bench = Bench(6, {"window": window, "silence_ms": 4000}, {"baud": 1_000_000}).connect()
+        line = bench.line
+        bench.say(0, 30)
+        line.run(300)
+        again = line.links[0].stats.tx_retransmit
+
+        def script(index, data):
+            line.at(late_us, lambda: bench.feed(0, data))
+            return None
+
+        line.wires[1].script = script
+        bench.say(0, window, 100)
+        line.run(800)
+        line.wires[1].script = None
+        stats = line.links[0].stats
+        self.assertTrue(stats.tx_timeout > 0)
+        self.assertEqual(stats.tx_retransmit - again, stats.tx_timeout)
+        self.good(bench)
+
     def test_all_acks_stop_for_a_while(self):
         """No ack for most of the limit: the window fills, nothing is lost, all goes on."""
         bench = Bench(6, {"silence_ms": 1000}).connect()
