@@ -6,9 +6,9 @@ import unittest
 from helpers_bus import Case, Pair
 from limpet import Bus
 from limpet.link import DOWN, REFUSED
-from limpet.ticks import MS_MAX
+from limpet.ticks import MS_MAX, ticks_add
 from limpet.tile import NONE
-from limpet.transport.loopback import loopback
+from limpet.transport.loopback import DELIVER, LOSE, loopback
 
 KEY = bytes(range(32))
 
@@ -110,6 +110,31 @@ class Closed(Case):
         self.assertEqual(near.link.stats.closes, 0)
         self.pair.run(1100)
         self.assertEqual(near.link.state, DOWN)
+
+    def test_lingering(self):
+        """What was said before is heard, large or small, though the line loses some of it."""
+        for linger_ms in (0, 3000):
+            self.make(
+                a={"slot_size": 900},
+                b={"slot_size": 900},
+                far={"listen": ["$.A"]},
+                line={"delay_ms": 3},
+            )
+            self.pair.pipes[0].faults = lambda i: LOSE if i % 5 == 3 else DELIVER
+            near, far = self.pair.buses
+            near.waiter.wait = lambda ms, writing, bus=far: self.pass_time(bus, ms)
+            for i in range(8):
+                self.near.ks.announce("$.A", bytes([i]) * 800)
+            near.close(linger_ms)
+            for _ in range(20):
+                self.pass_time(far, 5)
+            self.far.read()
+            heard = [data[0] for _, _, data in self.far.heard]
+            self.assertEqual(heard, list(range(8)) if linger_ms else [])
+
+    def pass_time(self, bus, ms):
+        self.pair.now = ticks_add(self.pair.now, min(1, ms or 1))
+        bus.runner.step(self.pair.now)
 
     def test_one_link_of_several(self):
         """A limpet that is closed tells its neighbour with the bus's next turn."""

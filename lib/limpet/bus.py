@@ -308,8 +308,14 @@ class Bus(Core):
             self.find_name(text)
         self.runner.wait_for_replier(text, timeout_ms)
 
-    def close(self) -> None:
-        """Close all Ksocks and links; requests end, drivers are given back."""
+    def close(self, linger_ms: int = 0) -> None:
+        """Close all Ksocks and links; requests end, neighbours are told, drivers are given back.
+
+        linger_ms: how long links may still send what waits for them, until all of it has been
+        acknowledged; the bus is pumped meanwhile. 0: what waits is lost with them.
+        """
+        if linger_ms and not self.closed:
+            self.runner.wait(self._is_quiet, linger_ms)
         self.closed = True  # ends the waits of all threads
         self.runner.close()
         with self.waiter.lock:
@@ -318,6 +324,10 @@ class Bus(Core):
             for ksock in list(self.ksocks):
                 ksock.close()
         self.waiter.close()
+
+    def _is_quiet(self) -> bool:
+        # Has each link that is up sent everything, with success?
+        return all(limpet.link.is_quiet() for limpet in self.limpets)
 
     def __repr__(self) -> str:
         closed = ", closed" if self.closed else ""

@@ -239,6 +239,10 @@ class Link(Input, Output):
         """Return how many frames on their way are not acknowledged."""
         return (self._tx.next - self._tx.base) & 255
 
+    def is_quiet(self) -> bool:
+        """Return whether nothing waits to be sent or acknowledged, or there is no session."""
+        return self.state != UP or not (self._has_more() or self.unacked())
+
     # Timers.
 
     def poll(self, now_ms: int) -> int:  # hot:

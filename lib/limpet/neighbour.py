@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .channel import Outgoing
     from .link import Link
     from .tile import Tile
+    from .watch import Watcher
 
 EVENT_PACKET = const(0xC4)
 CONNECTED = const(1)
@@ -45,6 +46,8 @@ class Neighbour:
         self.stamp = 0  # of its managed files
         self.tile: Tile | None = None  # who serves what is not for the limpet
         self.out: Outgoing | None = None  # packets of services that wait; made at their first use
+        self.watch: Watcher | None = None  # told of events
+        self.closed = False
         self._events = bytearray(_EVENTS)
         self._first = 0
         self.count = 0  # Tile Event Packets that wait
@@ -72,6 +75,12 @@ class Neighbour:
             self.stats.count("events_lost")
         self._events[(self._first + self.count) & (_EVENTS - 1)] = event
         self.count += 1
+        if self.watch is not None:
+            self.watch.wake()
+
+    def set_watch(self, watch: "Watcher | None") -> None:
+        """Have watch.wake() called when an event comes."""
+        self.watch = watch
 
     def take(self, out: bytearray) -> int:  # hot:
         """Put the next Tile Event Packet into out; return its size, 0 if there is none."""
