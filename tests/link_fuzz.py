@@ -72,7 +72,7 @@ def packets(frames):
 
 def wanted(link):
     """Return the number of the next reliable frame that a link wants."""
-    return link._rx._next if hasattr(link._rx, "_next") else link._rx.expected
+    return getattr(link._rx, "_number", link._rx.expected)
 
 
 class Forger:
