@@ -185,6 +185,35 @@ class TestReading(unittest.TestCase):
         self.assertEqual(link.stats.rx_bytes, WRAP - 1)
 
 
+class TestTap(unittest.TestCase):
+    def test_it_sees_all_bytes(self):
+        """What was read, and of what is written as much as the device took, when it did."""
+        seen = []
+
+        def tap(out, buf, start, count, now_ms):
+            seen.append((out, bytes(buf[start : start + count]), now_ms))
+
+        driver = joined(FakeLink(b"abcdef", b"xyz"), takes=[2, 0, 4], gives=[b"in"])
+        driver.tap = tap
+        for i in range(3):
+            driver.pump(START + i)
+        self.assertEqual(
+            seen,
+            [
+                (0, b"in", START),
+                (1, b"ab", START),
+                (1, b"cdef", START + 2),
+                (1, b"xyz", START + 2),
+            ],
+        )
+
+    def test_without_one(self):
+        driver = joined(FakeLink(b"abc"))
+        self.assertIsNone(driver.tap)
+        self.assertFalse(driver.datagrams or driver.reliable)
+        self.assertTrue(driver.pump(START))
+
+
 class TestDue(unittest.TestCase):
     """When the next pump() is due: never 0 without something to do, or the bus would spin."""
 

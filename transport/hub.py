@@ -142,9 +142,13 @@ class UDPHub:
         moved = self._hear(now_ms)
         return self.socket.turn(self, now_ms) or moved
 
-    def join(self, peer: "tuple[str, int]") -> "Limpet":
-        """Join a neighbour at a known address. It does not count as one that was found."""
-        return self._bus.join(UDPDriver(peer, socket=self.socket), key=self._key, **self._options)
+    def join(self, peer: "tuple[str, int]", key: "bytes | None" = None) -> "Limpet":
+        """Join a neighbour at a known address; key: for it alone, None: the hub's.
+
+        It does not count as one that was found. Raises as Bus.join.
+        """
+        driver = UDPDriver(peer, socket=self.socket)
+        return self._bus.join(driver, key=key or self._key, **self._options)
 
     # The group.
 

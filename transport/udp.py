@@ -93,7 +93,10 @@ class UDPDriver(Driver):
 
     def _reopen(self) -> bool:
         self._opened.reopen()
-        self.stream = self._opened
+        if self._shared is not None:
+            self._shared.listen(self._waiter)
+        else:
+            self.stream = self._opened
         return True
 
     def _close(self) -> None:

@@ -82,14 +82,19 @@ class UDPSocket:
         """Serve a driver, too; return what it writes to."""
         self.open(driver)
         try:
-            address = self._socket.resolve(driver.peer)
-            if address in self._peers:
-                raise OSError(_IN_USE, "%s has a driver on this socket" % (driver.peer,))
+            peer = _Peer(self, driver, self._socket.resolve(driver.peer))
+            peer.reopen()
         except Exception:
             self.close(driver)
             raise
-        self._peers[address] = _Peer(self, driver, address)
-        return self._peers[address]
+        return peer
+
+    def add(self, peer: "_Peer") -> None:
+        """Serve it from now on. Raises OSError if its address has a driver already."""
+        if self._peers.get(peer.address, peer) is not peer:
+            raise OSError(_IN_USE, "%s has a driver on this socket" % (peer.driver.peer,))
+        self.open(peer.driver)
+        self._peers[peer.address] = peer
 
     def leave(self, peer: "_Peer") -> None:
         """Serve it no more."""
@@ -173,6 +178,10 @@ class _Peer:
 
     def write(self, buf: bytearray, start: int, count: int) -> int | None:
         return self._shared.send(buf, start, count, self.address)
+
+    def reopen(self) -> bool:
+        self._shared.add(self)
+        return True
 
     def close(self) -> None:
         self._shared.leave(self)

@@ -321,6 +321,27 @@ def test_many_peers_on_one_socket(make_bus):
     other.close()
 
 
+def test_one_reader(monkeypatch):
+    """A turn in which nothing comes looks at the socket once, however many share it."""
+    shared = UDPSocket((LOCAL, 0))
+    with Bus(node=1) as bus:
+        drivers = [UDPDriver((LOCAL, 1 + i), socket=shared) for i in range(5)]
+        for one in drivers:
+            bus.join(one)
+        bus.runner.turn()
+        looks = []
+        receive = shared._socket.receive
+        monkeypatch.setattr(shared._socket, "receive", lambda buf: looks.append(1) or receive(buf))
+        bus.runner.turn()
+        assert len(looks) == 1
+        drivers[0].close()
+        drivers[0]._retry_at = ticks_ms()
+        bus.runner.turn()
+        assert len(looks) == 2
+        assert drivers[0].is_open  # again, and now another one reads
+        assert shared._users[0] is drivers[1]
+
+
 def test_strangers_on_a_shared_socket(make_bus, ports):
     """Garbage of any size from anywhere is dropped and counted; the link does not notice."""
     shared = UDPSocket((LOCAL, ports[0]))

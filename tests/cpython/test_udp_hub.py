@@ -230,6 +230,22 @@ def test_a_board_that_comes_from_elsewhere(make_hub):
     assert hub.limpets[0].link.stats.sessions == 3
 
 
+def test_a_node_that_is_there(make_hub):
+    """A HELO with its node id from elsewhere moves it nowhere, and makes no second limpet."""
+    bus, hub = make_hub(1)
+    serve_echo(bus, "$.Hub")
+    board = Bus(node=9)
+    board.join(UDPDriver(hub.socket.address))
+    board.start()
+    ask(board, "$.Hub")
+    helo = a_helo()
+    with bus.waiter.lock:
+        hub._stranger((LOCAL, 1), bytearray(helo), len(helo), 0)
+    ask(board, "$.Hub")
+    assert (len(hub.limpets), hub.limpets[0].link.stats.sessions) == (1, 1)
+    board.close()
+
+
 def test_a_twin(make_hub):
     """A second node with our own id is told so, as on any link; it is no echo of ours."""
     bus, hub = make_hub(1)
@@ -328,6 +344,7 @@ def test_garbage(make_hub, group):
     with bus.waiter.lock:
         hub._stranger((LOCAL, 1), bytearray(seeds[0]), len(seeds[0]), 0)
     assert len(hub.limpets) == 2  # so it was a good one
+    assert hub.limpets[1].link.stats.helo_received == 1  # and it counts
 
 
 def test_garbage_on_the_wire(make_hub, group):
