@@ -50,3 +50,29 @@ class TestExamples(unittest.TestCase):
                 "celsius_x100 is 40000, possible: -32768 to 32767",
             ],
         )
+
+    def test_services(self):
+        self.assertEqual(
+            self.lines("example_services"),
+            [
+                "connected",
+                "from ET: too hot",
+                "from ET: 61.5",
+                "the sensor hears: thanks",
+                "MFMT: a grain of sand",
+                "came back",
+                "disconnected",
+                "connected",
+                "disconnected",
+            ],
+        )
+
+    def test_keyed(self):
+        self.assertEqual(
+            self.lines("example_keyed"),
+            [
+                "link 0 is down: neighbour has another key, or somebody else is on the line",
+                "link 0 is down: neighbour has a key: give this side the same (key=)",
+                "the door is open",
+            ],
+        )
