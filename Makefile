@@ -24,7 +24,8 @@ BENCH := PYTHONPATH=build/cpython:tests:tools $(RUN) -m bench
 help:
 	@echo "make demo              a host and a board talk, on this machine (DEMO_SECONDS= DEMO_LOSS= DEMO_RESET=1 DEMO_VM=)"
 	@echo "make test              everything a build machine checks"
-	@echo "make test-cpython      the tests on CPython (TESTS= names or options for pytest; MODEL_STEPS=)"
+	@echo "make test-cpython      the tests on CPython (TESTS= names or options for pytest); longer ones:"
+	@echo "                       MODEL_STEPS= of the bus (20000), FUZZ_STRINGS= into links (100000), LINK_RUNS= of resets (100)"
 	@echo "make test-micropython  the portable tests on both MicroPython VMs (TESTS= names)"
 	@echo "make readme            the README's examples, with a MicroPython VM as the board"
 	@echo "make lint types        format, style, spelling, structure; mypy"
