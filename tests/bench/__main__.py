@@ -19,8 +19,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 import vms
 from layout import BUILD, ROOT, Trouble
 
-from . import bus, bus_peers, measure, report
-from .figures import FIGURES, ROUNDS_MIN, Samples, flat
+from . import bus, bus_peers, codec, figures, link, link_real, measure, report, values
+from .figures import FIGURES, ROUNDS_MIN, Samples
+from .values import VALUES, Readings
 
 _ROUNDS = 25
 _DOCUMENT = ROOT / "docs" / "performance.md"
@@ -36,20 +37,34 @@ def rounds_wanted(quick: bool) -> int:
     return int(text)
 
 
-def run(rounds: int, quick: bool) -> Samples:
-    """Measure with a bar on stderr that shows how far it is."""
+def run(rounds: int, quick: bool) -> tuple[Samples, Readings, int | None]:
+    """Measure with a bar on stderr that shows how far it is; return the CPU too, if it is one.
+
+    First what wants all CPUs: virtual time, and what two processes do at once.
+    """
     columns = (TextColumn("bench: {task.description}"), BarColumn(), TimeElapsedColumn())
-    total = rounds + bus.heap_rounds(rounds, quick)
+    total = len(link.jobs()) + 3 * rounds + bus.heap_rounds(rounds, quick)
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("setting up", total=total)
-        parts: list[str] = []
 
-        def each(part: str) -> None:
-            parts.append(part)
-            rounds_done = sum(part in ("CPython", "its heaps") for part in parts)
-            progress.update(task, description=part, completed=rounds_done)
+        def each(part: str, done: int = 1) -> None:
+            progress.update(task, description=part, advance=done)
 
-        return bus.run(rounds, quick, each)
+        readings = link.run(quick, lambda key: each("links in virtual time"))
+        samples = measure.together(
+            lambda: link_real.block_pairs(quick), rounds, lambda: each("a link through a pty")
+        )
+        cpu = measure.pin()
+        samples.update(
+            measure.together(
+                lambda: codec.pairs(quick) + link_real.ping_pairs(quick),
+                rounds,
+                lambda: each("codec, pings"),
+            )
+        )
+        samples.update(bus.run(rounds, quick, each))
+    readings["link.pty_MBps"] = link_real.throughput(samples)
+    return samples, readings, cpu
 
 
 def told(rounds: int, cpu: int | None) -> str:
@@ -62,17 +77,22 @@ def told(rounds: int, cpu: int | None) -> str:
     )
 
 
-def write(samples: Samples, rounds: int, cpu: int | None) -> None:
+def flat(samples: Samples, readings: Readings) -> dict[str, float]:
+    """Return all of it as it goes into the JSON."""
+    return {**figures.flat(samples), **values.flat(readings)}
+
+
+def write(samples: Samples, readings: Readings, rounds: int, cpu: int | None) -> None:
     """Write what is kept."""
     BUILD.mkdir(exist_ok=True)
-    (BUILD / "bench.json").write_text(json.dumps(flat(samples), indent=2) + "\n")
+    (BUILD / "bench.json").write_text(json.dumps(flat(samples, readings), indent=2) + "\n")
     print("bench: build/bench.json written", file=sys.stderr)
     name = _DOCUMENT.relative_to(ROOT)
     if rounds < ROUNDS_MIN:
         print(f"bench: {name} stays as it is: {rounds} rounds are too few", file=sys.stderr)
         return
     text = _DOCUMENT.read_text(encoding="utf-8")
-    tables = report.markdown(samples, told(rounds, cpu))
+    tables = report.markdown(samples, readings, told(rounds, cpu))
     _DOCUMENT.write_text(report.fill(text, tables), encoding="utf-8")
     print(f"bench: {name} written", file=sys.stderr)
 
@@ -84,16 +104,17 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     rounds = rounds_wanted(options.quick)
-    cpu = measure.pin()
-    samples = run(rounds, options.quick)
+    samples, readings, cpu = run(rounds, options.quick)
     if not options.quick:
-        write(samples, rounds, cpu)
+        write(samples, readings, rounds, cpu)
     if options.json:
-        print(json.dumps(flat(samples), indent=2))
+        print(json.dumps(flat(samples, readings), indent=2))
     elif options.quick:
-        print(f"bench: {len(FIGURES)} figures can be made; too quick to tell them")
+        count = len(FIGURES) + len(VALUES)
+        print(f"bench: {count} figures can be made; too quick to tell them")
     else:
         Console().print(report.terminal(samples))
+        Console().print(report.terminal_values(readings))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from . import bus_ours as ours
 from . import bus_peers as peers
-from . import bus_vm, measure
+from . import bus_vm, codec_vm, measure
 from .figures import HEAP_ROUNDS_MIN, Samples
 from .measure import BURST, Pair
 
@@ -48,16 +48,9 @@ def pairs(quick: bool) -> list[Pair]:
         pair("bus.request_1.vs_pyzmq", ours.Request, peers.ZmqRequest, 100)
         pair("bus.call_async_1.vs_event", ours.Call, peers.EventPingPong, 120)
     except BaseException:
-        close(made)
+        measure.close(made)
         raise
     return made
-
-
-def close(made: list[Pair]) -> None:
-    """Give back what the works hold."""
-    for pair in made:
-        pair.ours.close()
-        pair.peer.close()
 
 
 def heap_rounds(rounds: int, quick: bool) -> int:
@@ -65,16 +58,13 @@ def heap_rounds(rounds: int, quick: bool) -> int:
     return rounds if quick else max(rounds, HEAP_ROUNDS_MIN)
 
 
-def run(rounds: int, quick: bool, each: Callable[[str], None]) -> Samples:
-    """Measure everything; each(part) is called once per round of a part, and once before."""
-    each("setting up")
-    made = pairs(quick)
-    try:
-        samples = measure.run(made, rounds, lambda: each("CPython"))
-    finally:
-        close(made)
+def run(rounds: int, quick: bool, each: Callable[..., None]) -> Samples:
+    """Measure everything; each(part) is called once per round of a part."""
+    each("setting up", 0)
+    samples = measure.together(lambda: pairs(quick), rounds, lambda: each("bus, CPython"))
+    each("MicroPython", 0)
     folder = bus_vm.compile_all()
-    each("MicroPython")
+    samples.update(codec_vm.run(folder, rounds, quick))
     samples.update(bus_vm.announce(folder, rounds, quick))
     samples.update(
         bus_vm.heap(folder, heap_rounds(rounds, quick), quick, lambda: each("its heaps"))

@@ -17,7 +17,7 @@ from layout import Trouble
 
 from .measure import BURST, PAYLOADS
 
-PEERS = ("pyzmq", "busline", "blinker", "PyPubSub")
+PEERS = ("pyzmq", "busline", "blinker", "PyPubSub", "cobs")
 
 _BURST = range(BURST)
 _NAME = "$.A.B"  # short: the topic is part of what pyzmq copies and compares

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs bus_micropython.py on the 32-bit VM: the library compiled to .mpy files, as on a board.
+"""Runs works on the 32-bit VM: the library compiled to .mpy files, as on a board. And the bus's.
 
 Rules: one VM for the announcements, which it measures by turns; two new VMs in each round for the
 sizes of the heap. Output that is not what was asked for is an error that shows it.
@@ -30,17 +30,18 @@ _TIMEOUT_S = 120
 
 
 def compile_all() -> Path:
-    """Compile the library and the work; return the folder that the VM imports from."""
+    """Compile the library and the works; return the folder that the VM imports from."""
     target = BUILD / "bench"
     files = modules("micropython")
-    files[f"{_MODULE}.py"] = Path(__file__).with_name(f"{_MODULE}.py")
+    for path in Path(__file__).parent.glob("*_micropython.py"):
+        files[path.name] = path
     mpy.compile_tree(files, target, _MARCH)
     return target
 
 
-def lines(folder: Path, heap: str, *args: object) -> list[list[str]]:
-    """Run the work on the VM with so much heap; return the words of each line it prints."""
-    command = [str(vms.vm(_BITS)), "-X", f"heapsize={heap}", "-m", _MODULE]
+def lines(folder: Path, heap: str, *args: object, module: str = _MODULE) -> list[list[str]]:
+    """Run a work on the VM with so much heap; return the words of each line it prints."""
+    command = [str(vms.vm(_BITS)), "-X", f"heapsize={heap}", "-m", module]
     try:
         done = subprocess.run(
             [*command, *[str(arg) for arg in args]],
@@ -51,10 +52,10 @@ def lines(folder: Path, heap: str, *args: object) -> list[list[str]]:
             check=False,
         )
     except subprocess.TimeoutExpired as e:
-        raise Trouble(f"{_MODULE} {args[0]} did not end within {_TIMEOUT_S} s.") from e
+        raise Trouble(f"{module} {args[0]} did not end within {_TIMEOUT_S} s.") from e
     if done.returncode:
         said = (done.stderr + done.stdout).strip()
-        raise Trouble(f"{_MODULE} {args[0]} failed in a heap of {heap}: {said}")
+        raise Trouble(f"{module} {args[0]} failed in a heap of {heap}: {said}")
     return [line.split() for line in done.stdout.splitlines()]
 
 

@@ -34,6 +34,9 @@ _CPYTHON = "CPython, microseconds per message with all its reads"
 _ASKING = "CPython, microseconds per request with its reply"
 _MICRO = "MicroPython, 32-bit, microseconds per message with all its reads"
 _PUBSUB = "pyzmq PUB/SUB"
+_CODEC = "CPython, microseconds per frame made and taken apart"
+_VM_CODEC = "MicroPython, 32-bit, microseconds per frame of 200 bytes made and taken apart"
+_PROCESSES = "CPython, microseconds between two processes"
 
 FIGURES = (
     Figure(
@@ -106,6 +109,13 @@ FIGURES = (
         1.1,
         best=True,
     ),
+    Figure("codec.32B.vs_c", _CODEC, "packet of 32 bytes", "cobs and binascii, in C", 1.4),
+    Figure("codec.200B.vs_c", _CODEC, "packet of 200 bytes", "cobs and binascii, in C", 1.05),
+    Figure(
+        "codec.micropython_200B.vs_crc32", _VM_CODEC, "COBS and CRC-16, both ways", "one CRC-32"
+    ),
+    Figure("link.udp_ping.vs_raw", _PROCESSES, "32 bytes there and back", "raw UDP", 2.5),
+    Figure("link.pty.vs_raw", _PROCESSES, "200 bytes through a pty", "no link, large writes"),
 )
 
 

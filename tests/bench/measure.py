@@ -94,3 +94,21 @@ def run(
             samples[pair.key].append((ours, peer))
         each()
     return samples
+
+
+def close(made: list[Pair]) -> None:
+    """Give back what the works hold."""
+    for pair in made:
+        pair.ours.close()
+        pair.peer.close()
+
+
+def together(
+    make: Callable[[], list[Pair]], rounds: int, each: Callable[[], None] = lambda: None
+) -> Samples:
+    """Measure what make() sets up, and give back what it holds."""
+    made = make()
+    try:
+        return run(made, rounds, each)
+    finally:
+        close(made)

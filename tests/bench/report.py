@@ -15,11 +15,14 @@ from rich.table import Table
 
 from layout import Trouble
 
+from . import values
 from .figures import FIGURES, Figure, Samples, middle, ratio, times
+from .values import VALUES, Readings, Value
 
 BEGIN = "<!-- bench: begin -->"
 END = "<!-- bench: end -->"
 _HEAD = ("what", "ours", "beside", "theirs", "ratio", "middle half", "target")
+_VALUE_HEAD = ("what", "ours", "T-MIN", "T-MIN, tuned", "target")
 
 
 def within(figure: Figure, value: float) -> bool:
@@ -54,6 +57,14 @@ def groups() -> dict[str, list[Figure]]:
     return found
 
 
+def value_groups() -> dict[str, list[Value]]:
+    """Return the values likewise."""
+    found: dict[str, list[Value]] = {}
+    for value in VALUES:
+        found.setdefault(value.group, []).append(value)
+    return found
+
+
 def machine() -> str:
     """Return what Python and processor this is."""
     name = platform.processor() or platform.machine()
@@ -66,13 +77,23 @@ def machine() -> str:
     return f"CPython {platform.python_version()} on {name}, {os.cpu_count()} CPUs"
 
 
-def markdown(samples: Samples, told: str) -> str:
+def _table(name: str, head: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    rule = ["--:" if cell not in ("what", "beside") else "---" for cell in head]
+    lines = ["", f"**{name}**", "", "| " + " | ".join(head) + " |", "|" + "|".join(rule) + "|"]
+    return lines + ["| " + " | ".join(cells) + " |" for cells in rows]
+
+
+def markdown(samples: Samples, readings: Readings, told: str) -> str:
     """Return the tables of the document; `told` says on what they were measured."""
     lines = [told]
     for group, figures in groups().items():
-        lines += ["", f"**{group}**", "", "| " + " | ".join(_HEAD) + " |"]
-        lines.append("|---|--:|---|--:|--:|--:|--:|")
-        lines += ["| " + " | ".join(row(f, samples[f.key])) + " |" for f in figures]
+        lines += _table(group, _HEAD, [row(f, samples[f.key]) for f in figures])
+    for group, found in value_groups().items():
+        # A column that nothing stands in says nothing.
+        rows = [values.row(v, readings[v.key]) for v in found]
+        shown = [i for i in range(len(_VALUE_HEAD)) if any(cells[i] for cells in rows)]
+        head = tuple(_VALUE_HEAD[i] for i in shown)
+        lines += _table(group, head, [[cells[i] for i in shown] for cells in rows])
     return "\n".join(lines)
 
 
@@ -85,14 +106,30 @@ def fill(text: str, tables: str) -> str:
     return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
 
 
+def _terminal(title: str, head: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, title=title)
+    for i, cell in enumerate(head):
+        table.add_column(cell, justify="right" if i else "left", no_wrap=True)
+    return table
+
+
 def terminal(samples: Samples) -> Table:
     """Return the table for people in front of the machine."""
-    table = Table(box=None, pad_edge=False, title="microseconds, and ours / theirs")
-    for i, head in enumerate(("figure", "ours", "theirs", "ratio", "target", "")):
-        table.add_column(head, justify="right" if i else "left", no_wrap=True)
+    head = ("figure", "ours", "theirs", "ratio", "target", "")
+    table = _terminal("microseconds, and ours / theirs", head)
     for figure in FIGURES:
         _, ours, _, peer, value, _, target = row(figure, samples[figure.key])
         target, _, missed = target.partition(" ")
         style = "yellow" if missed else None
         table.add_row(figure.key, ours, peer, value, target, missed, style=style)
+    return table
+
+
+def terminal_values(readings: Readings) -> Table:
+    """Return the one of the values."""
+    table = _terminal("links", ("figure", *_VALUE_HEAD[1:]))
+    for value in VALUES:
+        cells = values.row(value, readings[value.key])
+        style = "yellow" if cells[-1].endswith("missed") else None
+        table.add_row(value.key, *cells[1:], style=style)
     return table
