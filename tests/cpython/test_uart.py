@@ -4,6 +4,7 @@
 import errno
 import os
 import socket
+import termios
 import threading
 import time
 
@@ -228,3 +229,13 @@ def test_a_clogged_device_wakes_its_bus_when_it_takes_bytes(line, waiter, link):
     assert link.stats.tx_bytes > size
     thread.join()
     driver.close()
+
+
+def test_flow_control(line):
+    """rtscts goes to the device, as every other setting of pyserial's."""
+    for wanted in (True, False):
+        driver = UARTDriver(line.path, rtscts=wanted)
+        driver.open()
+        flags = termios.tcgetattr(driver.stream.fileno())[2]
+        assert bool(flags & termios.CRTSCTS) is wanted
+        driver.close()
