@@ -77,11 +77,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     # Each instead of the uart driver, or beside it.
     "drivers": (
-        "limpet/transport/hub",
         "limpet/transport/spi",
         "limpet/transport/spi_block",
         "limpet/transport/udp",
-        "limpet/transport/udp_shared",
     ),
     "kbus": (
         "limpet/kbus/__init__",

@@ -6,7 +6,7 @@ at that time, up to the MTU: nothing waits for more.
 Rule 2: what the network says about one datagram (nobody listens there, too long) is counted by the
 port's socket, and passes. Only a socket that is of no use any more is opened again.
 Rule 3: half a frame at a datagram's end ends there: it does not spoil the next one.
-Rule 4: drivers may share a socket (udp_shared.py): that reads, and gives each what is its own.
+Rule 4: drivers may share a socket (limpet.host.udp_socket), which gives each what is its own.
 """
 
 from ..port import const, copy, open_device
@@ -16,9 +16,9 @@ TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..host.udp_socket import UDPSocket
     from ..link import Link
     from ..port import Waiter
-    from .udp_shared import UDPSocket
 
 _MTU = const(1200)  # bytes of a datagram that every network takes whole
 _MTU_MIN = const(300)

@@ -16,10 +16,10 @@ import pytest
 
 import vms
 from limpet import Bus, NoReply
+from limpet.host.udp_socket import UDPSocket
 from limpet.port import open_device, ticks_ms
 from limpet.port import udp as port_udp
 from limpet.transport.udp import UDPDriver
-from limpet.transport.udp_shared import UDPSocket
 
 LIMIT_S = 10  # nothing here takes so long, unless it is broken
 LOCAL = "127.0.0.1"

@@ -13,10 +13,10 @@ import warnings
 import pytest
 
 from limpet import Bus
+from limpet.host import udp_hub as hub_module
+from limpet.host.udp_hub import UDPHub
 from limpet.port import open_device
 from limpet.port.udp import UDPShared
-from limpet.transport import hub as hub_module
-from limpet.transport.hub import UDPHub
 from limpet.transport.udp import UDPDriver
 
 LIMIT_S = 10  # nothing here takes so long, unless it is broken

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from limpet.auth import Hmac
 from limpet.frame import Splitter
+from limpet.host.udp_hub import UDPHub
 from limpet.port import seal
 from limpet.session import check_start
 from limpet.stats import Stats
-from limpet.transport.hub import UDPHub
 from limpet.transport.spi_block import Blocks
 
 TESTS = Path(__file__).parents[1]

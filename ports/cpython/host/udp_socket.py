@@ -6,7 +6,7 @@ Rule 2: it is never of no use: what the network says concerns single datagrams, 
 """
 
 from ..port import const, open_device
-from .udp import UDPDriver, ended
+from ..transport.udp import UDPDriver, ended
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from struct import pack, unpack
 from ..auth import Auth, Hmac
 from ..port import const, entropy, open_device, ticks_ms, unseal
 from ..ticks import MS_MAX, ticks_diff
-from .udp import UDPDriver
-from .udp_shared import PORT, UDPSocket
+from ..transport.udp import UDPDriver
+from .udp_socket import PORT, UDPSocket
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
