@@ -84,9 +84,9 @@ class Meter:
         stats = self.link.stats
         return sum([getattr(stats, name) for name in OF_A_RUN])
 
-    def take_in(self, buf, count, now_ms):
-        count = self.feed(buf, count, now_ms)  # less over a stream, while it is paused
-        pieces = bytes(buf[:count]).split(b"\0")
+    def take_in(self, buf, count, now_ms, at=0):
+        count = self.feed(buf, count, now_ms, at)  # less over a stream, while it is paused
+        pieces = bytes(buf[at:count]).split(b"\0")
         for k in range(len(pieces)):
             before = self.fill
             self.fill += len(pieces[k])
