@@ -150,6 +150,10 @@ class Bench:
     def _make(self, i, random):
         arguments = {"window": 8}
         arguments.update(self.options[i])
+        if "key" in arguments:
+            from limpet.auth import Auth
+
+            arguments["auth"] = Auth(arguments.pop("key"), random.next)
         return Link(11 + i, random.next(), Random(random.next()), self.apps[i], **arguments)
 
     def say(self, i, count, size=60):

@@ -23,7 +23,7 @@ UP_MS = 2500  # after the last fault a session is there: the longest pause betwe
 class Weather:
     """One run: a Bench and the faults that `seed` decides."""
 
-    def __init__(self, seed: int, datagrams: bool) -> None:
+    def __init__(self, seed: int, datagrams: bool, key: bytes = b"") -> None:
         self.bench = Bench(seed * 7919 + 5)
         self.random = r = self.bench.random
         # Short sessions: a stale frame's sequence number then fits the next session's window.
@@ -34,6 +34,8 @@ class Weather:
             "window": (2, 8, 16, 64)[r.below(4)],
             "datagrams": datagrams,
         }
+        if key:
+            options["key"] = key
         line = {"baud": (115200, 230400)[r.below(2)], "prop_us": (100, 3000)[r.below(2)]}
         self.bench = Bench(seed, options, line)
         self.line = self.bench.line
@@ -112,6 +114,15 @@ def test_no_reset_brings_anything_twice_stale_or_out_of_order(datagrams: bool) -
     # So that a pass means something: there were sessions, and traffic in them.
     assert sessions > 10 * RUNS
     assert heard > 500 * RUNS
+
+
+@pytest.mark.parametrize("datagrams", [False, True], ids=["uart", "datagrams"])
+def test_the_same_with_a_key(datagrams: bool) -> None:
+    for seed in range(RUNS // 10):
+        weather = Weather(seed, datagrams, b"sixteen bytes or more")
+        assert not weather.run(), f"seed {seed}, datagrams {datagrams}"
+        stats = [link.stats for link in weather.line.links]
+        assert min(s.sessions for s in stats) > 0
 
 
 @pytest.mark.parametrize("datagrams", [False, True], ids=["uart", "datagrams"])
