@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from limpet import MessageView
+from limpet.link import UP
 
 from .line import Kind
 from .line_bus import BusEnd, Pair
@@ -99,9 +100,9 @@ def _run(pair: Pair, listener: _Listener, us: int) -> Traffic:
     sent = [wire.bytes for wire in line.wires]
     stats = link.stats
     before = (listener.count, stats.tx_retransmit, stats.tx_timeout)
-    sessions = link.stats.sessions
+    sessions = stats.sessions
     line.run(us)
-    if link.stats.sessions != sessions:
+    if link.state != UP or stats.sessions != sessions:
         raise RuntimeError("the session ended within a run")
     forward, back = (wire.bytes - was for wire, was in zip(line.wires, sent))
     return Traffic(

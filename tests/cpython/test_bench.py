@@ -10,7 +10,20 @@ import pytest
 
 import layout
 from bench import __main__ as program
-from bench import bus, bus_ours, bus_peers, bus_vm, figures, measure, report
+from bench import (
+    bus,
+    bus_ours,
+    bus_peers,
+    bus_vm,
+    codec,
+    codec_vm,
+    figures,
+    link,
+    link_real,
+    measure,
+    report,
+    values,
+)
 from bench.measure import BURST, BURST_SUM, PAYLOADS, Pair
 from limpet.hot import Hot
 
@@ -28,7 +41,13 @@ KEYS = {
     "bus.micropython.announce_1_1.vs_deque",
     "bus.micropython.announce_1_10.vs_deque",
     "bus.micropython.heap_8m.vs_128k",
+    "codec.32B.vs_c",
+    "codec.200B.vs_c",
+    "codec.micropython_200B.vs_crc32",
+    "link.udp_ping.vs_raw",
+    "link.pty.vs_raw",
 }
+READINGS = {value.key: values.Reading(0.9, 0.5, None) for value in values.VALUES}
 SAMPLES = {key: [(1.0, 2.0), (6.0, 2.0), (2.0, 1.0)] for key in KEYS}
 
 
@@ -87,6 +106,7 @@ def test_the_heap_is_judged_by_the_fastest_rounds():
 def test_the_json_has_every_key_and_is_flat():
     found = json.loads(json.dumps(figures.flat(SAMPLES)))
     assert {key for key in found if ".vs_" in key} == KEYS
+    assert not set(found) & set(values.flat(READINGS))
     assert all(isinstance(value, float) for value in found.values())
     assert found["bus.announce_1_1.vs_pyzmq"] == 2.0
     assert found["bus.announce_1_1.us"] == 2.0
@@ -180,16 +200,50 @@ def test_every_figure_is_measured_somewhere(monkeypatch):
     for peer in ("ZmqPubSub", "Busline", "Blinker", "PyPubSub"):
         monkeypatch.setattr(bus_peers, peer, bus_ours.Announce)
     monkeypatch.setattr(bus_peers, "ZmqRequest", bus_ours.Request)
-    made = bus.pairs(quick=True)
-    try:
-        keys = [pair.key for pair in made]
-        samples = measure.run(made, 1)
-    finally:
-        bus.close(made)
-    keys += [*bus_vm._KEYS.values(), bus_vm._HEAP_KEY]
+    samples = {}
+    for make in (bus.pairs, codec.pairs, link_real.ping_pairs, link_real.block_pairs):
+        samples.update(measure.together(lambda make=make: make(quick=True), 1))
+    keys = [*samples, *bus_vm._KEYS.values(), bus_vm._HEAP_KEY, codec_vm.KEY]
     assert len(keys) == len(set(keys))
     assert set(keys) == KEYS == {f.key for f in figures.FIGURES}
     assert all(ours > 0 and peer > 0 for [(ours, peer)] in samples.values())
+
+
+def test_every_value_is_found_somewhere():
+    keys = [job.key for job in link.jobs()]
+    assert len(keys) == len(set(keys))
+    assert {*keys, "link.pty_MBps"} == {value.key for value in values.VALUES}
+    wanted = ["link.overhead_bytes", "link.overhead_bytes_back", "link.overhead_bytes_saturated"]
+    wanted += [
+        f"link.goodput_{size}B_{baud}.loss{loss}"
+        for size in (200, 32)
+        for baud in (115200, 921600)
+        for loss in (0, 1, 5)
+    ]
+    wanted += ["link.request_p99_ms.idle_115200", "link.request_p99_ms.bulk_115200"]
+    assert set(wanted) <= set(keys)
+
+
+def test_values_stand_beside_those_of_t_min():
+    found = values.flat(
+        {**READINGS, "link.goodput_200B_115200.loss0": values.Reading(0.95, 0.11, 0.94)}
+    )
+    assert found["link.goodput_200B_115200.loss0"] == 0.95
+    assert found["link.goodput_200B_115200.loss0.tmin"] == 0.11
+    assert found["link.goodput_200B_115200.loss0.tmin_tuned"] == 0.94
+    assert "link.pty_MBps.tmin_tuned" not in found
+    assert all(isinstance(value, float) for value in found.values())
+
+
+def test_the_least_and_the_most():
+    by_key = {value.key: value for value in values.VALUES}
+    share = by_key["link.goodput_200B_115200.loss0"]
+    assert values.within(share, 0.9397) and not values.within(share, 0.9394)
+    bytes_sent = by_key["link.overhead_bytes"]
+    assert values.within(bytes_sent, 11.004) and not values.within(bytes_sent, 11.006)
+    assert values.within(by_key["link.goodput_200B_12M.loss0"], 0.0)
+    cells = values.row(share, values.Reading(0.93, 0.11, None))
+    assert cells[1:] == ["0.930", "0.110", "", "at least 0.94 missed"]
 
 
 def test_micropython_has_the_same_messages():
@@ -245,7 +299,7 @@ def test_a_vm_that_fails_is_told(fake_vm):
 
 
 def test_the_tables_go_between_the_markers():
-    tables = report.markdown(SAMPLES, "Measured with care.")
+    tables = report.markdown(SAMPLES, READINGS, "Measured with care.")
     text = f"# Before\n{report.BEGIN}\nold\n{report.END}\nAfter\n"
     once = report.fill(text, tables)
     assert once.startswith(f"# Before\n{report.BEGIN}\n\nMeasured with care.\n")
@@ -253,8 +307,12 @@ def test_the_tables_go_between_the_markers():
     assert "old" not in once
     assert report.fill(once, tables) == once
     rows = [line for line in tables.splitlines() if line.startswith("| ")]
-    assert len(rows) == len(KEYS) + len(report.groups())
-    assert {line.count("|") for line in rows} == {8}
+    ratios = [line for line in rows if line.count("|") == 8]
+    assert len(ratios) == len(KEYS) + len(report.groups())
+    others = len(values.VALUES) + len(report.value_groups())
+    assert len(rows) == len(ratios) + others
+    # No column stays empty: T-MIN was tuned in none of these.
+    assert {line.count("|") for line in rows} <= {8, 4, 5}
     asked = "| request, read, reply, read; one thread | 2.00 | pyzmq DEALER/ROUTER | 2.00 | 2.00 |"
     assert asked + " 1.25-2.50 | 0.35 missed |" in rows
 
@@ -287,7 +345,7 @@ def measured(tmp_path, monkeypatch):
 
     def run(rounds, quick):
         asked.append((rounds, quick))
-        return SAMPLES
+        return SAMPLES, READINGS, None
 
     document = tmp_path / "performance.md"
     document.write_text(f"{report.BEGIN}\n{report.END}\n")
@@ -295,7 +353,6 @@ def measured(tmp_path, monkeypatch):
         monkeypatch.setattr(program, name, value)
     monkeypatch.setattr(program, "run", run)
     monkeypatch.setattr(program, "told", lambda rounds, cpu: f"{rounds} rounds.")
-    monkeypatch.setattr(program.measure, "pin", lambda: None)
     monkeypatch.delenv("BENCH_ROUNDS", raising=False)
 
     def start(*args):
@@ -309,13 +366,14 @@ def measured(tmp_path, monkeypatch):
 
 def test_a_quick_run_writes_nothing(measured, capsys):
     assert measured("--quick") == ([(1, True)], [])
-    assert "13 figures" in capsys.readouterr().out
+    assert f"{len(KEYS) + len(values.VALUES)} figures" in capsys.readouterr().out
 
 
 def test_a_full_run_writes_both(measured, capsys):
     asked, written = measured("--json")
     assert asked == [(25, False)] and written == ["document", "bench.json"]
-    assert json.loads(capsys.readouterr().out) == figures.flat(SAMPLES)
+    found = json.loads(capsys.readouterr().out)
+    assert found == {**figures.flat(SAMPLES), **values.flat(READINGS)}
 
 
 def test_few_rounds_leave_the_document_alone(measured, monkeypatch, capsys):
