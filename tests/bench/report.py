@@ -23,6 +23,7 @@ BEGIN = "<!-- bench: begin -->"
 END = "<!-- bench: end -->"
 _HEAD = ("what", "ours", "beside", "theirs", "ratio", "middle half", "target")
 _VALUE_HEAD = ("what", "ours", "T-MIN", "T-MIN, tuned", "target")
+_VALUE_HEAD_SHORT = ("figure", "ours", "T-MIN", "tuned", "target")
 
 
 def within(figure: Figure, value: float) -> bool:
@@ -57,11 +58,11 @@ def groups() -> dict[str, list[Figure]]:
     return found
 
 
-def value_groups() -> dict[str, list[Value]]:
-    """Return the values likewise."""
-    found: dict[str, list[Value]] = {}
+def value_groups() -> dict[str, dict[str, list[Value]]]:
+    """Return the values by their table and its lines, in order."""
+    found: dict[str, dict[str, list[Value]]] = {}
     for value in VALUES:
-        found.setdefault(value.group, []).append(value)
+        found.setdefault(value.group, {}).setdefault(value.what, []).append(value)
     return found
 
 
@@ -90,7 +91,7 @@ def markdown(samples: Samples, readings: Readings, told: str) -> str:
         lines += _table(group, _HEAD, [row(f, samples[f.key]) for f in figures])
     for group, found in value_groups().items():
         # A column that nothing stands in says nothing.
-        rows = [values.row(v, readings[v.key]) for v in found]
+        rows = [values.row(line, readings) for line in found.values()]
         shown = [i for i in range(len(_VALUE_HEAD)) if any(cells[i] for cells in rows)]
         head = tuple(_VALUE_HEAD[i] for i in shown)
         lines += _table(group, head, [[cells[i] for i in shown] for cells in rows])
@@ -127,9 +128,10 @@ def terminal(samples: Samples) -> Table:
 
 def terminal_values(readings: Readings) -> Table:
     """Return the one of the values."""
-    table = _terminal("links", ("figure", *_VALUE_HEAD[1:]))
+    table = _terminal("link.*: the share of the line, ms, bytes, MB/s", _VALUE_HEAD_SHORT)
     for value in VALUES:
-        cells = values.row(value, readings[value.key])
-        style = "yellow" if cells[-1].endswith("missed") else None
-        table.add_row(value.key, *cells[1:], style=style)
+        _, *shown, target = values.row([value], readings)
+        style = "yellow" if target.endswith("missed") else None
+        target = target.replace("at most", "<=").replace("at least", ">=")
+        table.add_row(value.key.removeprefix("link."), *shown, target, style=style)
     return table

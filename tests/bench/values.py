@@ -22,7 +22,10 @@ Readings = dict[str, Reading]
 
 
 class Value(NamedTuple):
-    """One line of a table. digits: behind the point, as it is shown. most: so is the target."""
+    """A cell of a table. digits: behind the point, as it is shown. most: so is the target.
+
+    Those of a group with the same `what` stand in one line.
+    """
 
     key: str
     group: str
@@ -33,11 +36,12 @@ class Value(NamedTuple):
 
 
 _BYTES = "Link: bytes for an announcement of 8 bytes, 115200 baud"
-_SHARE = "Link: share of the line that the data of announcements gets"
-_P99 = "Link: ms for a request of 16 bytes and its reply, 99th percentile"
+_LOST = "with 0 / 1 / 5 % of frames lost"
+_SHARE = f"Link: share of the line that the data of announcements gets, {_LOST}"
+_P99 = f"Link: ms for a request of 16 bytes and its reply, 99th percentile, {_LOST}"
 _PTY = "Link: MB/s through a pty between two processes"
 
-LOSSES = {"loss0": "", "loss1": ", 1 % lost", "loss5": ", 5 % lost"}
+LOSSES = ("loss0", "loss1", "loss5")
 _SHARES = {
     ("200B", "115200"): ("200 bytes, 115200 baud", (0.94, 0.93, 0.88)),
     ("200B", "921600"): ("200 bytes, 921600 baud", (0.94, 0.93, 0.88)),
@@ -65,14 +69,14 @@ def _values() -> list[Value]:
         Value("link.overhead_bytes_saturated", _BYTES, "beyond its own, line full", 2, 5.0),
     ]
     for (size, line), (what, targets) in _SHARES.items():
-        for (loss, lost), target in zip(LOSSES.items(), targets):
+        for loss, target in zip(LOSSES, targets):
             key = f"link.goodput_{size}_{line}.{loss}"
-            made.append(Value(key, _SHARE, what + lost, 3, target, most=False))
+            made.append(Value(key, _SHARE, what, 3, target, most=False))
     for line, hows in _LINES.items():
         for how in hows:
-            for loss, lost in LOSSES.items():
+            what = f"{line} baud, {_HOWS[how]}"
+            for loss in LOSSES:
                 end = f"{how}_{line}" + ("" if loss == "loss0" else f"_{loss}")
-                what = f"{line} baud, {_HOWS[how]}{lost}"
                 made.append(Value(f"link.request_p99_ms.{end}", _P99, what, 1, _P99_MAX.get(end)))
     made.append(Value("link.pty_MBps", _PTY, "blocks of 200 bytes", 1, 10.0, most=False))
     return made
@@ -89,15 +93,23 @@ def within(value: Value, found: float) -> bool:
     return shown <= value.target if value.most else shown >= value.target
 
 
-def row(value: Value, reading: Reading) -> list[str]:
-    """Return the cells of one line."""
-    target = ""
-    if value.target is not None:
-        target = ("at most " if value.most else "at least ") + f"{value.target:g}"
-        if not within(value, reading.ours):
-            target += " missed"
-    shown = ["" if x is None else f"{x:.{value.digits}f}" for x in reading]
-    return [value.what, *shown, target]
+def _joined(cells: list[str]) -> str:
+    return " / ".join(cell or "-" for cell in cells) if any(cells) else ""
+
+
+def row(found: list[Value], readings: Readings) -> list[str]:
+    """Return the cells of one line of a table, in which these values stand side by side."""
+    columns = zip(*[readings[value.key] for value in found])
+    digits = found[0].digits
+    shown = [
+        _joined(["" if x is None else f"{x:.{digits}f}" for x in column]) for column in columns
+    ]
+    target = _joined(["" if v.target is None else f"{v.target:g}" for v in found])
+    if target:
+        target = ("at most " if found[0].most else "at least ") + target
+    if not all(within(value, readings[value.key].ours) for value in found):
+        target += " missed"
+    return [found[0].what, *shown, target]
 
 
 def flat(readings: Readings) -> dict[str, float]:

@@ -3,10 +3,12 @@
 
 import ast
 import gc
+import io
 import json
 import sys
 
 import pytest
+from rich.console import Console
 
 import layout
 from bench import __main__ as program
@@ -190,6 +192,18 @@ def test_other_names_are_bound_where_they_are_counted():
     work.close()
 
 
+def test_the_tables_fit_a_terminal():
+    readings = {**READINGS, "link.overhead_bytes": values.Reading(12.345, 11.0, 11.0)}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(report.terminal(SAMPLES))
+    console.print(report.terminal_values(readings))
+    text = console.export_text()
+    assert "…" not in text and "missed" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["overhead_bytes", "12.35", "11.00", "11.00", "<=", "11", "missed"] in lines
+    assert len([words for words in lines if words]) == 4 + len(KEYS) + len(values.VALUES)
+
+
 def test_a_missing_peer_is_told():
     with pytest.raises(layout.Trouble, match=r"blinker does not import.*make bench"):
         bus_peers.need("no_such_module", "blinker")
@@ -242,8 +256,19 @@ def test_the_least_and_the_most():
     bytes_sent = by_key["link.overhead_bytes"]
     assert values.within(bytes_sent, 11.004) and not values.within(bytes_sent, 11.006)
     assert values.within(by_key["link.goodput_200B_12M.loss0"], 0.0)
-    cells = values.row(share, values.Reading(0.93, 0.11, None))
-    assert cells[1:] == ["0.930", "0.110", "", "at least 0.94 missed"]
+    readings = {share.key: values.Reading(0.93, 0.11, None)}
+    assert values.row([share], readings)[1:] == ["0.930", "0.110", "", "at least 0.94 missed"]
+
+
+def test_losses_stand_side_by_side():
+    found = report.value_groups()
+    lines = [line for lines in found.values() for line in lines.values()]
+    assert {len(line) for line in lines} == {1, 3}
+    assert sum(map(len, lines)) == len(values.VALUES)
+    line = [v for v in values.VALUES if v.key.startswith("link.request_p99_ms.idle_115200")]
+    readings = {v.key: values.Reading(8.0 + i, 9.0) for i, v in enumerate(line)}
+    cells = ["8.0 / 9.0 / 10.0", "9.0 / 9.0 / 9.0", "", "at most 10 / - / -"]
+    assert values.row(line, readings)[1:] == cells
 
 
 def test_micropython_has_the_same_messages():
@@ -309,8 +334,8 @@ def test_the_tables_go_between_the_markers():
     rows = [line for line in tables.splitlines() if line.startswith("| ")]
     ratios = [line for line in rows if line.count("|") == 8]
     assert len(ratios) == len(KEYS) + len(report.groups())
-    others = len(values.VALUES) + len(report.value_groups())
-    assert len(rows) == len(ratios) + others
+    lines = [line for lines in report.value_groups().values() for line in lines]
+    assert len(rows) == len(ratios) + len(lines) + len(report.value_groups())
     # No column stays empty: T-MIN was tuned in none of these.
     assert {line.count("|") for line in rows} <= {8, 4, 5}
     asked = "| request, read, reply, read; one thread | 2.00 | pyzmq DEALER/ROUTER | 2.00 | 2.00 |"
