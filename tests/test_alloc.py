@@ -218,8 +218,6 @@ HOT = (
     "port.codec_plain.seal",
     "port.codec_plain.store",
     "port.codec_plain.unseal",
-    "port.codec_viper.cobs_decode",
-    "port.codec_viper.cobs_encode",
     "port.codec_viper.copy",
     "port.codec_viper.crc16",
     "port.codec_viper.seal",

@@ -47,6 +47,11 @@ def codecs():
     return [codec]
 
 
+def cobs():
+    """Return those that do COBS by itself, too: viper has it in seal() and unseal() only."""
+    return [codec for codec in codecs() if hasattr(codec, "cobs_encode")]
+
+
 def encoded(codec, plain, at=0):
     """Return the encoding of `plain`, written at `at`; nothing else may be touched."""
     room = len(plain) + len(plain) // 254 + 2
@@ -71,7 +76,7 @@ def decoded(codec, wire):
 class TestVectors(unittest.TestCase):
     def test_encode(self):
         """Known data gets the known encoding, wherever it is written."""
-        for codec in codecs():
+        for codec in cobs():
             for what, plain, wire in VECTORS:
                 for at in (0, 1, 9):
                     with self.subTest(codec=codec, what=what, at=at):
@@ -79,24 +84,24 @@ class TestVectors(unittest.TestCase):
 
     def test_decode(self):
         """The known encodings give the data back."""
-        for codec in codecs():
+        for codec in cobs():
             for what, plain, wire in VECTORS:
                 with self.subTest(codec=codec, what=what):
                     self.assertEqual(decoded(codec, wire[:-1]), plain)
 
     def test_a_decoder_takes_an_empty_last_block(self):
         """Some encoders end a full run with a block of nothing; it means the same."""
-        for codec in codecs():
+        for codec in cobs():
             wire = b"\xff" + b"\x07" * 254 + b"\x01"
             self.assertEqual(decoded(codec, wire), b"\x07" * 254)
 
     def test_nothing_decodes_to_nothing(self):
-        for codec in codecs():
+        for codec in cobs():
             self.assertEqual(decoded(codec, b""), b"")
 
     def test_illegal(self):
         """What no encoder makes is refused with -1; never an exception."""
-        for codec in codecs():
+        for codec in cobs():
             for wire in ILLEGAL + ILLEGAL_LATER + WITH_ZERO:
                 with self.subTest(codec=codec, wire=wire):
                     self.assertIsNone(decoded(codec, wire))
@@ -113,7 +118,7 @@ class TestRoundTrips(unittest.TestCase):
                     if random.below(100) >= zeros:
                         plain[i] = 1 + random.below(255)
                 first = None
-                for codec in codecs():
+                for codec in cobs():
                     wire = encoded(codec, bytes(plain))
                     self.assertEqual(wire.find(b"\x00"), len(wire) - 1)
                     self.assertEqual(decoded(codec, wire[:-1]), bytes(plain))
@@ -128,7 +133,7 @@ class TestRoundTrips(unittest.TestCase):
         for _ in range(2000):
             top = (255, 20, 4)[random.below(3)]
             wire = bytes([1 + random.below(top) for _ in range(random.below(40))])
-            answers = [decoded(codec, wire) for codec in codecs()]
+            answers = [decoded(codec, wire) for codec in cobs()]
             for answer in answers:
                 self.assertEqual(answer, answers[0])
             if answers[0] is None:
@@ -208,7 +213,7 @@ class TestFrames(unittest.TestCase):
                     check = codec.crc16(packet, 0, size, start) ^ 0xFFFF
                     plain = bytes(packet) + bytes([check >> 8, check & 255])
                     wire = sealed(codec, packet, start, size % 3)
-                    self.assertEqual(wire, encoded(codec, plain))
+                    self.assertEqual(wire, encoded(cobs()[0], plain))
                     self.assertEqual(unsealed(codec, wire[:-1], start), (size, bytes(packet)))
 
     def test_checks_with_zeros(self):
@@ -260,7 +265,7 @@ class TestFrames(unittest.TestCase):
             top = (255, 20, 4)[random.below(3)]
             wire = bytes([1 + random.below(top) for _ in range(random.below(40))])
             answers = [unsealed(codec, wire, 0x5A5A) for codec in codecs()]
-            plain = decoded(codecs()[0], wire)
+            plain = decoded(cobs()[0], wire)
             size = -1 if plain is None or len(plain) < 2 else -len(plain)
             for answer in answers:
                 self.assertEqual(answer, answers[0])
@@ -305,14 +310,16 @@ class TestAllocation(unittest.TestCase):
     def check(self, codec, count):
         data = bytearray([i % 9 * 7 for i in range(count)])
         wire = bytearray(count + 9)
-        size = codec.cobs_encode(wire, 0, data, count)
         crc16, copy = codec.crc16, getattr(codec, "copy", port.copy)
-        encode, decode = codec.cobs_encode, codec.cobs_decode
         self.assertEqual(cost(lambda: crc16(data, 0, count, 0xFFFF)), "")
-        self.assertEqual(cost(lambda: encode(wire, 0, data, count)), "")
-        self.assertEqual(cost(lambda: decode(wire, size - 1)), "")
         self.assertEqual(cost(lambda: copy(wire, 3, data, 0, count)), "")
+        if codec in cobs():
+            encode, decode = codec.cobs_encode, codec.cobs_decode
+            size = encode(wire, 0, data, count)
+            self.assertEqual(cost(lambda: encode(wire, 0, data, count)), "")
+            self.assertEqual(cost(lambda: decode(wire, size - 1)), "")
         seal, unseal = codec.seal, codec.unseal
+        size = seal(wire, 0, data, count, 0xBEEF)
         self.assertEqual(cost(lambda: seal(wire, 0, data, count, 0xBEEF)), "")
         self.assertEqual(cost(lambda: unseal(wire, size - 1, 0xBEEF)), "")
 

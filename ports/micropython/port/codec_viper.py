@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Block copy, CRC-16, COBS and frames as machine code.
+"""Block copy, CRC-16 and frames as machine code.
 
 Rules: nothing allocates. Nothing checks a bound: the caller has validated every index and count;
-cobs_decode alone may be given bytes from a wire. The answers are those of codec_plain.py.
+unseal alone may be given bytes from a wire. The answers are those of codec_plain.py.
 """
 
 import micropython
@@ -61,59 +61,6 @@ def crc16(buf, start: int, end: int, seed: int) -> int:  # hot:
         seed = ((seed << 8) ^ (x << 12) ^ (x << 5) ^ x) & 0xFFFF
         start += 1
     return seed
-
-
-@micropython.viper
-def cobs_encode(target, ti: int, source, count: int) -> int:  # hot:
-    """Encode source[0:count] into `target` from `ti` on and end it with the delimiter 0x00.
-
-    target: not `source`, with room for count + count // 254 + 2 bytes.
-    Returns the bytes written, delimiter included.
-    """
-    t = ptr8(target)  # noqa: F821
-    s = ptr8(source)  # noqa: F821
-    code = ti  # where the code byte of the block at hand goes
-    out = ti + 1
-    for i in range(count):
-        if out - code == 255:  # the block is full and there is more: close it, no zero meant
-            t[code] = 255
-            code = out
-            out += 1
-        x = s[i]
-        if x:
-            t[out] = x
-        else:
-            t[code] = out - code
-            code = out
-        out += 1
-    t[code] = out - code
-    t[out] = 0
-    return out + 1 - ti
-
-
-@micropython.viper
-def cobs_decode(buf, count: int) -> int:  # hot:
-    """Decode buf[0:count], which holds no delimiter, in place.
-
-    Returns the decoded size, or -1 if it is no legal COBS (buf[0:count] is then spoilt).
-    """
-    p = ptr8(buf)  # noqa: F821
-    out = 0
-    i = 0
-    while i < count:
-        size = p[i]
-        end = i + size
-        if size == 0 or end > count:
-            return -1
-        i += 1
-        while i < end:
-            p[out] = p[i]
-            out += 1
-            i += 1
-        if size < 255 and end < count:
-            p[out] = 0
-            out += 1
-    return out
 
 
 @micropython.viper
