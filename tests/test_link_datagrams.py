@@ -97,6 +97,23 @@ class Lost(Case):
         self.assertEqual(line.links[0].stats.tx_timeout, 0)
         self.assertEqual(bench.judge.faults, [])
 
+    def test_with_nothing_more_behind_it(self):
+        """Two later ones are acknowledged, then nothing comes: a quarter of a round trip on."""
+        for window in (4, 16):
+            slow = {"baud": 12_000_000, "prop_us": 10_000, "work_us": 100, "jitter_us": 0}
+            bench = Bench(5, {"window": window, "datagrams": True}, slow).connect()
+            line = bench.line
+            bench.say(0, 40, 200)
+            line.run(500)
+            for _ in range(10):
+                lost = line.wires[0].frames
+                line.wires[0].script = lambda index, data, n=lost: None if index == n else data
+                bench.say(0, 3, 200)
+                self.assertTrue(line.until(bench.arrived, 45))
+                line.run(250)
+            stats = line.links[0].stats
+            self.assertEqual((stats.tx_retransmit, stats.tx_timeout), (10, 0))
+
 
 class All(Case):
     def test_lost_twice_late_and_doubled_at_once(self):

@@ -201,6 +201,26 @@ def story(clocks):
     return marks, line.now_us // 1000
 
 
+class Counts(Case):
+    def test_the_count_of_transmissions_wraps(self):
+        """After 65536 frames nothing is taken for lost, or waited for, that would not be else."""
+        for before in range(1, 40, 1 + STEP):
+            for window in (4, 16):
+                bench = Bench(11, {"window": window}).connect()
+                line = bench.line
+                line.run(200)
+                sender = line.links[0]._tx
+                sender._count = sender._seen = 65536 - before
+                first = line.wires[0].frames
+                lost = (first + 6, first + 21)
+                line.wires[0].script = lambda index, data, n=lost: None if index in n else data
+                bench.say(0, 60)
+                self.assertTrue(line.until(bench.arrived, 2000))
+                stats = line.links[0].stats
+                self.assertEqual((stats.tx_retransmit, stats.tx_timeout), (2, 0), before)
+                self.assertEqual(bench.judge.faults, [])
+
+
 class Clock(Case):
     def test_the_clock_wraps_in_every_state(self):
         """A wrap, or the middle of the range, changes nothing, whenever it comes at either end."""
