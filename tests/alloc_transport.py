@@ -206,6 +206,11 @@ def tap(out, buf, start, count, now_ms):
 class FakeLink:
     """Has one frame of 40 bytes at each turn."""
 
+    state = 1  # a session runs
+
+    def break_off(self, now_ms):
+        pass
+
     def __init__(self):
         self.stats = Stats()
         self.wire_size = 64

@@ -28,7 +28,7 @@ class Joined(Case):
         self.talk()
         stats = self.pair.limpets[0].link.stats
         self.assertEqual(stats.tx_retransmit, 0)
-        self.assertTrue(stats.acks_sent - before <= 10, stats.acks_sent)  # keep-alives
+        self.assertTrue(stats.acks_sent - before <= 10, stats.acks_sent)  # keep-alive
         self.assertEqual(self.pair.limpets[0].link.unacked(), 0)
         self.done()
 

@@ -1,82 +1,175 @@
 # SPDX-License-Identifier: MIT
-"""The limits of every argument of a Link work; one past them is refused with a sentence."""
+"""What has a limit at a link so that nothing hangs: peers that let nothing through, lost wires."""
 
 import unittest
 
-from limpet.link import Link
-from limpet.rand import Random
-from link_checker import Bench, Talker
-
-_MASK30 = 0x3FFFFFFF
-FAST = {"baud": 1_000_000, "work_us": 0, "jitter_us": 0}
-GOOD = (
-    ("window", (1, 2, 4, 8, 16, 32, 64)),
-    ("packet_size", (96, 97, 254, 255)),
-    ("silence_ms", (20, 21, 59999, 60000)),
-    ("ack_delay_ms", (0, 1, 255)),
-    ("direction", (0, 7, 8)),
-    ("compatibility", ("", "x" * 45, "\u00e4" * 22)),
-    ("index", (0, 255)),
-    ("reliable", (True,)),
-    ("datagrams", (True,)),
-)
-BAD = (
-    ("window", (-1, 0, 3, 5, 63, 65, 128)),
-    ("packet_size", (0, 95, 256)),
-    ("silence_ms", (0, 19, 60001, -1)),
-    ("ack_delay_ms", (-1, 256)),
-    ("direction", (-1, 9)),
-    ("compatibility", ("x" * 46, "\u00e4" * 23)),
-)
+from helpers_bus import Case
+from helpers_link import pair
+from limpet import URGENT
+from limpet.link import UP
+from limpet.ticks import ticks_add
+from limpet.tile import Tile
 
 
-class Limits(unittest.TestCase):
-    def works(self, options, what):
-        bench = Bench(3, options, FAST).connect()
-        line = bench.line
-        for i in range(2):
-            bench.say(i, 20, 255)  # cut to the largest
-        self.assertTrue(line.until(bench.arrived, 3000), what)
-        line.run(300)
-        self.assertEqual(bench.judge.faults, [], what)
-        self.assertTrue(line.up(), what)
-        return bench
+class Vain(unittest.TestCase):
+    """A neighbour that lives, and lets nothing through, is given up: requests end."""
 
-    def test_good(self):
-        for name, values in GOOD:
-            for value in values:
-                bench = self.works({name: value}, (name, value))
-                link = bench.line.links[0]
-                if hasattr(link, name) and name != "direction":
-                    self.assertEqual(getattr(link, name), value)
-                if name in ("direction", "index"):
-                    self.assertEqual(getattr(link.neighbour, name), value)
+    def check(self, spoil):
+        line, app, _ = pair(3)
+        self.assertTrue(line.until(line.up))
+        spoil(line.links[0]._tx)
+        app.queue = [b"one", b"two"]
+        sessions = line.links[0].stats.sessions
+        self.assertTrue(line.until(lambda: "disconnected" in app.log, 60000))
+        self.assertTrue(line.until(lambda: line.links[0].state == UP, 5000))
+        self.assertTrue(line.links[0].stats.sessions > sessions)
 
-    def test_one_past_them(self):
-        for name, values in BAD:
-            for value in values:
-                with self.assertRaises(ValueError):
-                    Link(1, 2, Random(3), Talker(0, None), **{name: value})
+    def test_what_was_sent_is_never_acknowledged(self):
+        """As after an ack that was damaged and passed: the two count differently for ever."""
 
-    def test_nodes(self):
-        """Ids and epochs have 30 bits; a node has an id, an epoch may be 0."""
-        for node, epoch in ((1, 0), (_MASK30, _MASK30), (2, 1)):
-            bench = Bench(3)
-            bench.line.links[1] = Link(node, epoch, Random(3), bench.apps[1])
-            bench.connect()
-            link = bench.line.links[0]
-            self.assertEqual((link.peer_node, link.peer_epoch), (node, epoch))
+        def spoil(tx):
+            tx.base = tx.next = 100
 
-    def test_the_extremes_together(self):
-        """Each end at another end of the range: what both can do is used."""
-        small = {"window": 1, "packet_size": 96, "ack_delay_ms": 255, "silence_ms": 20}
-        large = {"window": 64, "packet_size": 255, "ack_delay_ms": 0, "silence_ms": 60000}
-        for options in ([small, large], [large, small], [small, small], [large, large]):
-            bench = self.works(options, options)
-            for link in bench.line.links:
-                both = small in options
-                self.assertEqual(link.window, 1 if both else 64)
-                self.assertEqual(link.payload_max, 92 if both else 251)
+        self.check(spoil)
+
+    def test_no_credit_for_ever(self):
+        def spoil(tx):
+            tx._grant = lambda credit, now_ms: None
+            tx.open = 0
+
+        self.check(spoil)
+
+    def test_a_slow_one_is_not_given_up(self):
+        """A third of everything is lost, for a minute."""
+        line, app, other = pair(4, {"silence_ms": 5000})
+        for wire in line.wires:
+            wire.loss = 330
+        self.assertTrue(line.until(line.up, 60000))
+        app.source = lambda: b"data"
+        other.receive = lambda buf, start, end: other.log.append("")
+        line.run(60000)
+        self.assertEqual(line.links[0].stats.sessions, 1)
+        self.assertTrue(len(other.log) > 500, len(other.log))
+
+
+class Wires(Case):
+    def test_a_reliable_wire_that_breaks_ends_the_session(self):
+        """What was in it is lost, and no number tells: the request ends all the same."""
+        self.make(join_a={"reliable": True}, join_b={"reliable": True})
+        serial = self.ask()
+        self.pair.run(2)
+        self.pair.drivers[0]._lose(self.pair.now)
+        self.pair.run(5)
+        self.ends(serial, "Link.Lost", "unknown")
+
+    def test_another_wire_may_break_for_a_moment(self):
+        self.make()
+        before = self.pair.limpets[0].link.stats.sessions
+        self.pair.drivers[0]._lose(self.pair.now)
+        serial = self.ask()
+        self.pair.run(800)
+        self.serve()
+        self.ends(serial, "reply", "yes")
+        self.assertEqual(self.pair.limpets[0].link.stats.sessions, before)
+
+
+class Overtaking(Case):
+    def test_nothing_overtakes_a_context_in_pieces(self):
+        """An urgent message under a long name comes under that name, and from who sent it."""
+        name = "$." + "N" * 300
+        self.make(join_a={"packet_size": 96}, far={"listen": ["$.Old", name]})
+        for _ in range(40):  # every context has been given to something before
+            self.near.ks.announce("$.Old", b"old")
+            self.serve(5)
+        self.far.heard = []
+        self.near.ks.announce(name, b"urgent", flags=URGENT)
+        self.near.ks.announce(name, b"more", flags=URGENT)
+        self.serve()
+        self.assertEqual(
+            sorted(h[1:] for h in self.far.heard), [(name, b"more"), (name, b"urgent")]
+        )
+        self.done()
+
+
+class Raising:
+    """A service with mistakes."""
+
+    number = 4
+
+    def __init__(self):
+        self.calls = []
+
+    def fail(self, what):
+        self.calls.append(what)
+        raise ValueError("a mistake in a service")
+
+    def receive(self, neighbour, packet, start, end):
+        self.fail("receive")
+
+    def room(self, packet, size):
+        return True
+
+    def connected(self, neighbour):
+        self.fail("connected")
+
+    def disconnected(self, neighbour):
+        self.fail("disconnected")
+
+    def poll(self, now_ms):
+        self.fail("poll")
+
+
+class Mistakes(Case):
+    def turn(self, ms):
+        """As run() does: what a turn raises is printed, and the next one follows."""
+        for _ in range(ms):
+            self.pair.now = ticks_add(self.pair.now, 1)
+            for bus in self.pair.buses:
+                try:
+                    bus.runner.step(self.pair.now)
+                except ValueError:
+                    self.raised += 1
+
+    def test_a_service_that_raises_costs_its_own_packets(self):
+        self.raised = 0
+        self.make()
+        service = Raising()
+        near, far = (limpet.neighbour for limpet in self.pair.limpets)
+        self.pair.buses[1].tile._services[4] = service
+        self.assertEqual(self.pair.buses[0].tile.send(near, 4, b"data"), 4)
+        serial = self.ask()
+        self.turn(400)
+        for message in self.far.read():
+            self.far.ks.reply(message, b"")
+        self.turn(400)
+        self.assertEqual((self.raised, service.calls), (1, ["receive"]))
+        self.ends(serial, "reply", "yes")
+
+    def test_one_that_raises_when_polled(self):
+        """It is left out for a while; the others are not."""
+        polled = []
+
+        class Fine(Raising):
+            number = 5
+
+            def poll(self, now_ms):
+                polled.append(now_ms)
+                return 1
+
+        class Silent:
+            def wake(self):
+                pass
+
+        tile = Tile(Silent(), 1, 2)
+        bad = Raising()
+        tile._list = [Fine(), bad, Fine()]
+        for now_ms in range(3000):
+            try:
+                tile.poll(now_ms)
+            except ValueError:
+                pass
+        self.assertEqual(len(bad.calls), 3)  # once a second
+        self.assertTrue(len(polled) > 2 * 2990)
 
 
 if __name__ == "__main__":

@@ -181,8 +181,6 @@ class BackPressure(Case):
         bench.line.run(4900)
         self.assertEqual((bench.line.links[1].stats.rx_dropped, bench.apps[1].total), (0, 0))
         bench.line.run(200)
-        self.assertEqual(bench.line.links[1].stats.rx_dropped, 1)
-        bench.line.run(5000)
         self.assertEqual((bench.line.links[1].stats.rx_dropped, bench.apps[1].total), (2, 3))
         self.assertEqual([app.log for app in bench.apps], [["+"], ["+"]])
 

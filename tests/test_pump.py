@@ -14,6 +14,11 @@ START = WRAP - 20  # times wrap soon after each test begins
 class FakeLink:
     """Has frames to send, and keeps what it is fed."""
 
+    state = 1  # a session runs
+
+    def break_off(self, now_ms):
+        pass
+
     wire_size = 64
 
     def __init__(self, *frames):

@@ -15,6 +15,11 @@ START = 2**30 - 300  # times wrap within each test
 class FakeLink:
     """Has frames to send, and keeps what it is fed."""
 
+    state = 1  # a session runs
+
+    def break_off(self, now_ms):
+        pass
+
     wire_size = 300
 
     def __init__(self):

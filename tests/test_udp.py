@@ -18,6 +18,11 @@ LONG_MS = 5000  # nothing here takes so long, unless it is broken
 class FakeLink:
     """Has frames to send, and keeps what it is fed."""
 
+    state = 1  # a session runs
+
+    def break_off(self, now_ms):
+        pass
+
     wire_size = 270
     window = 8
 

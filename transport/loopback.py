@@ -246,7 +246,9 @@ class LoopbackDriver(Driver):
     def due(self, now_ms: int) -> int:  # hot:
         """Do as Driver.due does, and look at what is on its way."""
         ms = Driver.due(self, now_ms)
-        return ms if self._deaf else min(ms, self._incoming.due_in(now_ms))
+        if self._deaf or not self.is_open:
+            return ms
+        return min(ms, self._incoming.due_in(now_ms))
 
     def _open(self) -> None:
         pass

@@ -5,8 +5,8 @@ Rule 1: a driver knows bytes and its link's feed, take and poll; it never looks 
 Rule 2: a frame is built (link.take) only when the device can take it soon, so that what is urgent
 does not wait behind what is queued. A frame taken in part is finished before anything else.
 Rule 3: one call of pump() does a bounded amount of work, however busy the line is.
-Rule 4: a device that has gone is tried again every 500 ms. The link is not told: its silence limit
-decides, so that a short absence costs a few frames and no session.
+Rule 4: a device that has gone is tried again every 500 ms. A short absence costs a few frames and
+no session: the link's silence limit decides. Only a link that takes the wire for reliable ends its.
 Rule 5: no turn waits for a device: only a user's own open() may block.
 """
 
@@ -137,7 +137,9 @@ class Driver:
                         self._lose(now_ms)
                     return left < _READS
                 self._heard(n, now_ms)
-            self._at = self._link.feed(self._in, self._got, now_ms, self._at)
+            n = self._at
+            self._at = self._got  # should feed() raise, these bytes do not come again
+            self._at = self._link.feed(self._in, self._got, now_ms, n)
             if (self._at < self._got) != self._deaf:
                 self._listen(self._deaf)
             if self._deaf:
@@ -212,6 +214,7 @@ class Driver:
         """Note that the device has gone."""
         self._stats.count("device_lost")
         self.close()
+        self._link.break_off(now_ms)
         self._retry_at = ticks_add(now_ms, _REOPEN_MS)
 
     def _reopened(self, now_ms: int) -> bool:

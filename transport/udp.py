@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MTU = const(1200)  # bytes of a datagram that every network takes whole
 _MTU_MIN = const(300)
 _MTU_MAX = const(8192)
+_UP = const(1)  # of link.py
+
 _IN_SIZE = const(2048)
 _DATAGRAMS = const(4)  # built in one pump(), at most
 _EXPOSED = "UDP to %s without a key: others in that network can read it, and send in its name"
@@ -139,7 +141,8 @@ class UDPDriver(Driver):
     def _build(self, now_ms: int) -> int:  # hot:
         """Put what is to say now into a datagram; return its size."""
         size = more = self._link.take(self._out, now_ms)
-        while more and size <= self._full:
+        # Without a session, one frame each: CLOSE is said twice because a datagram may be lost.
+        while more and size <= self._full and self._link.state == _UP:
             more = self._link.take(self._frame, now_ms)
             copy(self._out, size, self._frame, 0, more)
             size += more

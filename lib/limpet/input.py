@@ -3,7 +3,8 @@
 
 Rules: nothing from the wire raises; what is broken, strange or for nobody is counted. A reliable
 packet is handed over in order and once, the limpet's to the client, others to the tile; one that
-finds no room there is held, and costs the neighbour credit, for 5 s at the most.
+finds no room there is held, and costs the neighbour credit, for 5 s at the most. Who has let that
+pass is deaf: what follows for the same service is dropped at once while there is no room for it.
 """
 
 from .port import const, crc16
@@ -57,6 +58,7 @@ class Input:
     _now_ms: int
     _byte0: int
     _held_at: int
+    _deaf: int
     _closed: bool
     _client: "Client"
     _session: "Session"
@@ -157,16 +159,24 @@ class Input:
             self._hand_over(self._now_ms)
 
     def _has_room(self, packet: bytearray, size: int) -> bool:  # hot:
-        if packet[1] & _SERVICE == _LIMPET:
+        service = packet[1] & _SERVICE
+        if service == _LIMPET or service == self._deaf:
             return True
         tile = self.neighbour.tile
         return tile is None or tile.room(packet, size)
 
     def _deliver(self, packet: bytearray, size: int) -> None:  # hot:
-        if packet[1] & _SERVICE == _LIMPET:
+        service = packet[1] & _SERVICE
+        if service == _LIMPET:
             self._client.receive(packet, _HEAD, size)
-        else:
-            self._serve(packet, _HEAD, size)
+            return
+        if service == self._deaf:
+            self._deaf = -1
+            if not self._has_room(packet, size):
+                self._deaf = service
+                self.stats.count("rx_dropped")
+                return
+        self._serve(packet, _HEAD, size)
 
     def _serve(self, packet: bytearray, start: int, size: int) -> None:  # hot:
         tile = self.neighbour.tile
@@ -186,6 +196,7 @@ class Input:
         elif self._held_at < 0:
             self._held_at = now_ms
         elif ticks_diff(now_ms, self._held_at) >= _HELD_MS:
+            self._deaf = self._rx.packet[1] & _SERVICE
             self._rx.done()
             self._held_at = -1
             self.stats.count("rx_dropped")

@@ -117,6 +117,7 @@ class Link(Input, Output):
         self._ack = bytearray(16 + _TRAILER)  # a null packet on its way out
         self.heard_ms = 0  # when the last frame of this session came
         self._held_at = -1  # since when a packet waits for room, -1 = none does
+        self._deaf = -1  # the service that lately had none for too long
         fields = (packet_size, window, max(1, min(4, window // 4)), ack_delay_ms, silence_ms, 0)
         identity = (0, node, node_epoch, 0, 0)
         self._session = self._make_session(random, node, identity + fields, _STREAM * reliable)
@@ -130,6 +131,7 @@ class Link(Input, Output):
     def _make_channel(
         self, packet_size: int, ack_delay_ms: int, reliable: bool, datagrams: bool
     ) -> None:
+        self._reliable = reliable
         if reliable:
             from .stream import StreamReceiver, StreamSender
 
@@ -196,7 +198,7 @@ class Link(Input, Output):
         self._tx.reset(self.window, fields[8], wait, now_ms)
         self._rx.reset(self.window, now_ms)
         self.heard_ms = self._sent = now_ms
-        self._held_at = -1
+        self._held_at = self._deaf = -1
         self._count("sessions")
         self._become(UP, now_ms)
         neighbour.put(_CONNECTED)
@@ -239,6 +241,11 @@ class Link(Input, Output):
         """Return how many frames on their way are not acknowledged."""
         return (self._tx.next - self._tx.base) & 255
 
+    def break_off(self, now_ms: int) -> None:
+        """Note that the device has gone: over a reliable wire, what was on its way is lost."""
+        if self._reliable and self.state == UP:
+            self._leave(now_ms)
+
     def is_quiet(self) -> bool:
         """Return whether nothing waits to be sent or acknowledged, or there is no session."""
         return self.state != UP or not (self._has_more() or self.unacked())
@@ -257,8 +264,11 @@ class Link(Input, Output):
             wait = _LOOK_MS
             if self._rx.paused:  # it is we who do not listen
                 self.heard_ms = now_ms
-        left = self.silence_ms - ticks_diff(now_ms, self.heard_ms)
-        if left < 0 or self._over or self._rx.broken:
+        left = ticks_diff(now_ms, self.heard_ms)
+        if left < 0:  # a clock has gone back
+            self.heard_ms = now_ms
+        left = self.silence_ms - left
+        if left < 0 or self._over or self._rx.broken or self._tx.is_vain():
             self._leave(now_ms)
             return 0
         return self._due(min(wait, left + 1), now_ms)

@@ -113,7 +113,8 @@ class Outbox:
         # Deal with what is next; False if the frame is full or nothing is left.
         self._cut = False
         if self._rest_end:
-            return self._put_urgent() or self._put_piece()
+            # Nothing overtakes a control record: what it tells must be known first.
+            return self._rest_slot is not None and self._put_urgent() or self._put_piece()
         if self._interest.changes:
             return self._put_change()
         if self._refused_count:

@@ -3,9 +3,10 @@
 
 Rules: a frame is built just in time, and one call builds one. The order: a HELO that is due, an
 ack that tells of a gap or of credit, MFMT packets (eight in a row at the most), what was lost, new
-packets, an ack that is due or a keep-alive. New packets are of two classes: urgent ones, where
-the limpet's and those of services take turns, go before bulk ones, which get every eighth turn
-all the same and leave one place of the window to the urgent ones.
+packets, an ack that is due (after eight frames that carry none: before these) or a keep-alive. New
+packets are of two classes: urgent ones, where the limpet's and those of services take turns, go
+before bulk ones, which get every eighth turn all the same and leave one place of the window to the
+urgent ones.
 """
 
 from .port import const, seal
@@ -86,6 +87,7 @@ class Output:
         self._sent = self._keep_ms = 0
         self._turn = 0  # frames since the last bulk one
         self._burst = 0  # MFMT packets in a row
+        self._mute = 0  # frames in a row that have no place for an ack
         self._greeted = False  # the last frame was a HELO
         self._over = False  # the session is to end
         self._once: bytearray | None = None  # for packets that are sent once; made when needed
@@ -102,6 +104,8 @@ class Output:
             return self._say_helo()
         self._greeted = False
         rx = self._rx
+        if self._mute >= _TURNS and (rx.ack_in(now_ms) <= 0 or self._tx.probe):
+            return self._null()
         if not rx.urgent or rx.is_plain():
             size = self._next()
             if size:
@@ -163,6 +167,8 @@ class Output:
     def _say_once(self, box: "Outgoing", rank: int) -> int:  # hot:
         if self._once is None:
             self._once = bytearray(len(self._tx.buffers[0]))
+        if self._mute < _TURNS:
+            self._mute += 1
         return self._seal(self._once, box.take(rank, self._once, _ONCE_HEAD))
 
     def _fill(self) -> int:  # hot:
@@ -181,6 +187,7 @@ class Output:
     def _slot(self, i: int) -> int:  # hot:
         packet = self._tx.buffers[i]
         packet[3] = self._rx.tell()
+        self._mute = 0
         self._tx.sent(i, self._now_ms)
         return self._seal(packet, self._tx.sizes[i])
 
@@ -189,6 +196,7 @@ class Output:
         packet = self._ack
         packet[0] = self._byte0
         packet[1] = _TWICE if self._rx.twice else 0
+        self._mute = 0
         packet[2] = self._rx.expected
         size = _NULL_ACK + 1
         if self._tx.probe:

@@ -51,6 +51,10 @@ class StreamSender:
     def came_twice(self) -> None:
         """Do nothing."""
 
+    def is_vain(self) -> bool:
+        """Return False: nothing is sent again."""
+        return False
+
     def expire(self, now_ms: int, wanted: bool) -> int:
         """Return MS_MAX: there are no timers."""
         return MS_MAX

@@ -17,7 +17,8 @@ to, and carry no MFMT.
 """
 
 from .errors import AlreadyBound, BusError
-from .port import const
+from .port import const, print_exception
+from .ticks import ticks_add, ticks_diff
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -34,20 +35,17 @@ if TYPE_CHECKING:
 
         number: int
 
-        def receive(self, neighbour: "Neighbour", packet: bytearray, start: int, end: int) -> None:
-            """Take a packet: header packet[0:2], data packet[start:end], valid until return."""
-
-        def room(self, packet: bytearray, size: int) -> bool:
-            """Tell whether a reliable packet, size bytes with its header, may come now."""
-
-        def connected(self, neighbour: "Neighbour") -> None:
-            """A session has begun."""
-
-        def disconnected(self, neighbour: "Neighbour") -> None:
-            """It has ended, and what the link did not take before is lost."""
-
-        def poll(self, now_ms: int) -> int:
-            """Do what is due; return the ms until something is again."""
+        # A packet: header packet[0:2], data packet[start:end], valid until return.
+        def receive(
+            self, neighbour: "Neighbour", packet: bytearray, start: int, end: int
+        ) -> None: ...
+        # May a reliable packet come now, of `size` bytes with its header?
+        def room(self, packet: bytearray, size: int) -> bool: ...
+        # A session has begun; has ended, and what the link did not take before is lost.
+        def connected(self, neighbour: "Neighbour") -> None: ...
+        def disconnected(self, neighbour: "Neighbour") -> None: ...
+        # Do what is due; return the ms until something is again.
+        def poll(self, now_ms: int) -> int: ...
 
 
 DIRECTIONS = ("NT", "NE", "ET", "SE", "ST", "SW", "WT", "NW")
@@ -88,6 +86,7 @@ _CAPACITY = const(512)
 _CAPACITY_MIN = const(98)  # of a channel: the largest packet that every node takes, and two
 
 _MS_MAX = const(0x1FFFFFFF)
+_AGAIN_MS = const(1000)  # a service whose poll() has raised is polled again
 
 _EBADF = const(9)
 _EAGAIN = const(11)
@@ -133,6 +132,10 @@ class Tile:
         self._head = bytearray(2)  # header of what is being sent
         self._to: Neighbour | None = None  # ... and where to
         self._for: Service | None = None  # for whom a packet has come
+        # Who is being polled; who raised then, and when it is its turn again.
+        self._polled: Service | None = None
+        self._out_of_turn: Service | None = None
+        self._again_at = 0
 
     # Neighbours and services
 
@@ -176,8 +179,6 @@ class Tile:
         for neighbour in self.neighbours:
             if neighbour.state == _UP:
                 service.connected(neighbour)
-
-    # Channels
 
     def open(self, service: int, capacity: int = _CAPACITY) -> "Channel":
         """Open a service of your own, 16 to 47. Raises BusError (EINVAL), AlreadyBound.
@@ -228,8 +229,6 @@ class Tile:
         for channel in self._channels.values():
             channel.close()
 
-    # What links call
-
     def receive(  # hot:
         self, neighbour: "Neighbour", packet: bytearray, start: int, end: int
     ) -> bool:
@@ -252,17 +251,19 @@ class Tile:
 
     def connected(self, neighbour: "Neighbour") -> None:
         """A session has begun: what had no room to come back is lost, so that nobody sends it."""
-        self._give_back(neighbour, True)
-        for service in self._list:
-            service.connected(neighbour)
+        self._tell(neighbour, True)
 
     def disconnected(self, neighbour: "Neighbour") -> None:
         """It has ended: what the link did not take goes back to its senders."""
-        self._give_back(neighbour, False)
-        for service in self._list:
-            service.disconnected(neighbour)
+        self._tell(neighbour, False)
 
-    # Sending to a neighbour
+    def _tell(self, neighbour: "Neighbour", up: bool) -> None:
+        self._give_back(neighbour, up)
+        for service in self._list:
+            try:
+                (service.connected if up else service.disconnected)(neighbour)
+            except Exception as e:
+                print_exception(e)
 
     def send(  # hot:
         self,
@@ -310,8 +311,6 @@ class Tile:
 
             neighbour.out = Outgoing(self.capacity, self.waiter)
         return neighbour.out
-
-    # Putting
 
     def put(self, packet: "Data", size: int = -1) -> int:  # hot:
         """Send a whole packet, packet[0:size], to the side that byte 0 names; return the size.
@@ -365,16 +364,19 @@ class Tile:
             return False
         return self._out(neighbour).put(self._head, packet, 2, size)
 
-    # What did not go out
-
     def poll(self, now_ms: int) -> int:  # hot:
         """Let services do what is due; return the ms until something is again."""
         self.now_ms = now_ms
         due = _MS_MAX
+        if self._polled is not None:  # it raised in the turn before: the others go on without it
+            self._out_of_turn = self._polled
+            self._again_at = ticks_add(now_ms, _AGAIN_MS)
         i = len(self._list)
         while i:
             i -= 1
-            due = min(due, self._list[i].poll(now_ms))
+            self._polled = self._list[i]
+            due = min(due, self._run(self._polled))
+        self._polled = None
         i = len(self.neighbours)
         while i:
             i -= 1
@@ -386,3 +388,10 @@ class Tile:
         """Return what waits for a link to its senders, with EROR; last: or drop it."""
         if neighbour.out is not None and neighbour.out.total:
             neighbour.out.give_back(neighbour, self._channels, last)
+
+    def _run(self, service: "Service") -> int:  # hot:
+        if service is self._out_of_turn:
+            if ticks_diff(self._again_at, self.now_ms) > 0:
+                return _AGAIN_MS
+            self._out_of_turn = None
+        return service.poll(self.now_ms)

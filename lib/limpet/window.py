@@ -6,8 +6,10 @@ up to 64. A frame is lost when one sent after it is acknowledged - where datagra
 each other: and some time has passed since it was sent - or when the timer of the oldest one runs
 out: only the oldest, and the time doubles up to 16-fold. It has a ceiling, and so has each round
 trip that counts: a clock that jumps must not make a live link wait. Without credit nothing is
-sent, also not again, but from time to time the peer is asked for it. Nothing here knows contents,
-checks or sessions; reset() starts a new one. All is made in __init__. Its partner: reception.py.
+sent, also not again, but from time to time the peer is asked for it. A peer that lives and lets
+nothing through for 64 timers is given up: the two do not agree on the numbers any more. Nothing
+here knows contents, checks or sessions; reset() starts a new one. All is made in __init__. Its
+partner: reception.py.
 """
 
 from .port import const
@@ -26,6 +28,7 @@ _PROMPT_MS = const(5)  # an ack after a quiet period waits no longer than this
 _FIRST_MS = const(300)  # the retransmission time while no round trip is known
 _BACKOFF_MAX = const(4)  # doublings
 _BITS_END = const(12)  # a null packet's bits: bytes 4..11
+_VAIN_MAX = const(64)
 _SPREAD_MAX = const(8)  # datagrams: times that the time for overtaking may grow
 
 
@@ -74,6 +77,7 @@ class Sender:
         self._overtaken = 1  # datagrams: quarters of a round trip that one may come late
         self._doubtful = False  # datagrams: others have overtaken a frame that may still come
         self.probe = False  # the peer is to be asked for its credit
+        self._vain = 0  # timers that ran out in a row, while the peer acknowledged nothing new
         self._timed_at = now_ms  # when the timer last ran out
         self._new_at = ticks_add(now_ms, MS_MAX)  # when the last new frame went: never
 
@@ -148,6 +152,8 @@ class Sender:
 
     def _grant(self, credit: int, now_ms: int) -> None:  # hot:
         credit = min(credit, self._limit)
+        if credit > self.open:
+            self._vain = 0
         if (credit == 0) != (self.open == 0):
             self._backoff = 0
             self._timed_at = now_ms
@@ -159,6 +165,7 @@ class Sender:
         while self.base != ack:
             self._confirm(self.base & self._mask)
             self.base = (self.base + 1) & 255
+            self._vain = 0
             if 0 < self.open < self._limit:
                 self.open -= 1  # credit counts from the ack that came with it
         return True
@@ -237,6 +244,7 @@ class Sender:
         if left > 0:
             return min(wait, left)
         self._timed_at = now_ms
+        self._vain += 1
         if self._backoff < _BACKOFF_MAX:
             self._backoff += 1
         if self.open:
@@ -246,6 +254,10 @@ class Sender:
         else:
             self.probe = True
         return 0
+
+    def is_vain(self) -> bool:  # hot:
+        """Return whether the peer, though it lives, has not let anything through for too long."""
+        return self._vain > _VAIN_MAX
 
     def _time(self) -> int:  # hot:
         # How long the oldest frame, or the peer's credit, is waited for.
@@ -262,6 +274,6 @@ class Sender:
         # A timer that just ran out for another frame starts this one's anew.
         timed = ticks_diff(now_ms, self._timed_at)
         if not self.open:
-            return timed
+            return timed if timed >= 0 else MS_MAX
         now_ms = ticks_diff(now_ms, self._sent[self.base & self._mask])
         return timed if 0 <= timed < now_ms else now_ms

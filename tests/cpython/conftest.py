@@ -48,6 +48,11 @@ class Pty:
 class FakeLink:
     """Sends what it is told to and keeps what it hears."""
 
+    state = 1  # a session runs
+
+    def break_off(self, now_ms):
+        pass
+
     wire_size = 300
 
     def __init__(self):
