@@ -170,18 +170,22 @@ class Forger:
         return HELO
 
 
-def _helo(flags):
+def helo(flags=0, node=99, epoch=5, echo=0, silence_ms=1024, node_epoch=6, text_size=0):
+    """Return a HELO of any sender, as it is on the wire, without the text that it announces."""
     packet = bytearray(29)
     packet[0:3] = b"\x80\x01\x01"
     packet[3] = flags
-    packet[7] = 99
-    packet[11] = packet[15] = 5
+    for at, value in ((4, node), (8, node_epoch), (12, epoch), (16, echo)):
+        for k in range(4):
+            packet[at + k] = value >> 24 - 8 * k & 255
     packet[20] = 255
     packet[21] = packet[22] = 1
-    packet[24] = 4
+    packet[24] = silence_ms >> 8
+    packet[25] = silence_ms & 255
+    packet[26] = text_size
     out = bytearray(64)
     return bytes(out[: seal(out, 0, packet, 27, HELO_START)])
 
 
-HELO = _helo(0)  # of a node that has heard nobody
-STREAM_HELO = _helo(8)  # over a reliable stream
+HELO = helo()  # of a node that has heard nobody
+STREAM_HELO = helo(8)  # over a reliable stream

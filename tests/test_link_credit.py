@@ -7,6 +7,7 @@ All in virtual time; link_services.py judges what comes.
 import unittest
 
 from link_checker import STEP
+from link_fuzz import packets
 from link_services import BULK, RELIABLE, URGENT, Served
 
 SURE = URGENT | RELIABLE
@@ -119,6 +120,26 @@ class Full(Case):
                 bench.run(100)
             self.assertTrue(min([desk.total for desk in bench.desks]) > 40)
             self.good(bench, seed, seed // 3 * 10)
+
+    def test_what_a_null_packet_says(self):
+        """Two held, the next one lost, another one here: ack 2, credit 2, and one bit, no more."""
+        bench = Served(7, {"window": 4}).connect()
+        said = []
+        lost = bench.line.wires[0].frames + 2
+        bench.line.wires[0].script = lambda index, data: None if index == lost else data
+
+        def keep(index, data):
+            said.append([bytes(packet) for packet in packets([data])][0])
+            return data
+
+        bench.line.wires[1].script = keep
+        bench.desks[1].places = 0
+        bench.desks[0].put(SURE, 4)
+        bench.line.run(45)
+        self.assertTrue(b"\x80\x00\x02\x02\x01" in said, said)
+        bench.line.run(200)
+        self.assertEqual(said[-1], b"\x80\x00\x04\x00")
+        self.good(bench)
 
 
 class Stalls(Case):

@@ -213,6 +213,23 @@ class Acks(Case):
         self.assertEqual(stats.tx_retransmit - again, stats.tx_timeout)
         self.good(bench)
 
+    def test_what_comes_twice_is_acknowledged_at_once(self):
+        """The only ack of a lone frame is lost: the next try brings another one."""
+        bench = Bench(7, {"silence_ms": 8000}).connect()
+        line = bench.line
+        for n in range(10):
+            bench.say(0, 3)
+            line.run(200)
+            lost = line.wires[1].frames
+            line.wires[1].script = lambda index, data, n=lost: None if index == n else data
+            before = line.links[1].stats.rx_duplicate
+            bench.say(0, 1)
+            self.assertTrue(line.until(bench.arrived, 20), n)
+            acked = line.until(lambda: line.links[0].unacked() == 0, 100)
+            self.assertTrue(acked, n)
+            self.assertEqual(line.links[1].stats.rx_duplicate, before + 1)
+        self.good(bench)
+
     def test_all_acks_stop_for_a_while(self):
         """No ack for most of the limit: the window fills, nothing is lost, all goes on."""
         bench = Bench(6, {"silence_ms": 1000}).connect()
