@@ -8,9 +8,9 @@ python examples/example_services.py, or mpremote run.
 """
 
 from limpet import Bus
+from limpet.header import DIRECTIONS, EROR, opposite
 from limpet.link import UP
 from limpet.neighbour import CONNECTED
-from limpet.tile import DIRECTIONS, EROR, opposite
 from limpet.transport.loopback import loopback
 
 WEST = DIRECTIONS.index("WT")

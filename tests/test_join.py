@@ -5,9 +5,9 @@ import unittest
 
 from helpers_bus import Case, Pair
 from limpet import Bus
+from limpet.header import NONE
 from limpet.link import DOWN, REFUSED
 from limpet.ticks import MS_MAX, ticks_add
-from limpet.tile import NONE
 from limpet.transport.loopback import DELIVER, LOSE, loopback
 
 KEY = bytes(range(32))

@@ -36,13 +36,13 @@ class Case(unittest.TestCase):
 
 
 class Overtaken(Case):
-    def test_hardly_anything_is_sent_in_vain(self):
-        """5 % come up to 2 ms late, behind 14 others: some are resent, until it is known."""
+    def test_only_what_is_late_by_round_trips_is_sent_in_vain(self):
+        """5 % come up to 2 ms late, where a round trip takes 1: none waits for a time-out."""
         for window in (8, 16, 64):
             bench = self.weather({"window": window, "datagrams": True}, FAST, 50, 0)
             vain, frames = self.in_vain(bench)
             self.assertTrue(frames > 6000 // STEP, frames)
-            self.assertTrue(vain <= 8, (window, vain))
+            self.assertTrue(vain <= frames // 18, (window, vain))
             self.assertEqual(bench.line.links[0].stats.tx_timeout, 0)
 
     def test_a_stream_takes_them_for_lost(self):
@@ -64,7 +64,7 @@ class Overtaken(Case):
             bench.line.run(2000)
             vain.append(self.in_vain(bench)[0])
             self.assertTrue(bench.apps[1].total > 3000, bench.apps[1].total)
-        self.assertTrue(0 < vain[0] * 5 < vain[1], vain)
+        self.assertTrue(0 < vain[0] * 3 < vain[1], vain)
 
 
 class Lost(Case):
@@ -76,7 +76,7 @@ class Lost(Case):
             self.assertTrue(bench.line.wires[0].damaged > 60 // STEP)
             self.assertTrue(stats.tx_timeout <= 1, stats.tx_timeout)
             vain, frames = self.in_vain(bench)
-            self.assertTrue(vain <= 10, (late, vain))
+            self.assertTrue(vain <= frames // (20 if late else 700), (late, vain))
             self.assertTrue(frames > 7500 // STEP, (late, frames))
 
     def test_how_long_a_lost_one_takes(self):

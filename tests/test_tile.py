@@ -4,10 +4,10 @@
 import unittest
 
 from helpers_link import pair
+from limpet.header import DIRECTIONS, opposite
 from limpet.link import DOWN, UP
 from limpet.neighbour import CONNECTED, DISCONNECTED, Neighbour
 from limpet.stats import Stats
-from limpet.tile import DIRECTIONS, opposite
 
 
 def events(neighbour):

@@ -9,10 +9,10 @@ import unittest
 from helpers_bus import START_MS, Pair
 from helpers_tile import Recorder, taken, text
 from limpet import Bus
+from limpet.header import EROR, NONE, OVRN
 from limpet.liveness import Liveness
 from limpet.neighbour import CONNECTED, DISCONNECTED
 from limpet.rand import Random
-from limpet.tile import EROR, NONE, OVRN
 from limpet.transport.loopback import loopback
 
 EAST, WEST = 2, 6
@@ -54,13 +54,35 @@ class Passing(unittest.TestCase):
                 data = text(size)
                 sent = two.tiles[0].put(bytes([TO_EAST, byte1]) + data)
                 self.assertEqual(sent, size + 2)
-                self.assertEqual(two.tiles[1].send(two.neighbours[1], byte1, data), size)
+                number, bulk = byte1 & 63, byte1 > 127
+                self.assertEqual(
+                    two.tiles[1].send(two.neighbours[1], number, data, -1, bulk), size
+                )
                 two.pair.run(100)
                 there = taken(two.channels[1])
                 self.assertEqual(there, [bytes([TO_WEST, byte1]) + data])
                 back = taken(two.channels[0])
                 self.assertEqual(back, [bytes([TO_EAST, byte1 | 0x40]) + data])
         self.assertEqual([two.stats(i).tx_dropped for i in range(2)], [0, 0])
+
+    def test_no_such_service(self):
+        """Those of the link itself, the limpet's, and what is no number of a service."""
+        two = Two()
+        for number in (-1, 0, 2, 64, 0x81, 256):
+            self.assertEqual(two.tiles[0].send(two.neighbours[0], number, b"data"), -22)
+
+    def test_events_of_all_links(self):
+        """A channel has what each neighbour object has, and can be waited for as any other."""
+        two = Two()
+        events = two.tiles[0].events
+        buf = bytearray(8)
+        two.tiles[1].set_compatibility("another")
+        two.tiles[1].set_compatibility("another")  # the same: nothing happens
+        two.pair.run(500)
+        self.assertEqual(events.count, 2)
+        self.assertEqual((events.take(buf), bytes(buf[:2]), events.via), (2, b"\xc4\x02", 0))
+        self.assertEqual((events.take(buf), bytes(buf[:2]), events.via), (2, b"\xc4\x01", 0))
+        self.assertEqual(events.take(buf), 0)
 
     def test_the_largest(self):
         """253 bytes of data if it is not reliable, two less if it is; more comes back."""

@@ -5,8 +5,7 @@ import unittest
 
 from helpers_tile import End, Recorder, taken, text, tile_with
 from limpet.errors import AlreadyBound
-from limpet.port import Waiter
-from limpet.tile import (
+from limpet.header import (
     DEBUG_TAG,
     DIRECTIONS,
     EROR,
@@ -18,10 +17,11 @@ from limpet.tile import (
     ROUTED,
     ROUTED_MFMT,
     THREAD_STATUS,
-    Tile,
     form,
     opposite,
 )
+from limpet.port import Waiter
+from limpet.tile import Tile
 
 
 class Forms(unittest.TestCase):

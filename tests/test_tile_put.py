@@ -5,8 +5,8 @@ import unittest
 
 from helpers_tile import PACKET_SIZE, End, Recorder, taken, text, tile_with
 from limpet.errors import AlreadyBound, BusError
+from limpet.header import EROR, NONE, OVRN
 from limpet.rand import Random
-from limpet.tile import EROR, NONE, OVRN
 
 LARGEST = PACKET_SIZE  # of a T2 packet that is not reliable
 

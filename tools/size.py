@@ -40,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "link": (
         "limpet/frame",
+        "limpet/header",
         "limpet/input",
         "limpet/link",
         "limpet/neighbour",

@@ -20,10 +20,11 @@ import sys
 import time
 import tty
 
-from limpet.port.codec import cobs_decode
+from limpet.port import unseal
 
 FRAME_MAX = 2048  # what is longer is no frame, and passed on in pieces
 HELO = 1  # docs/wire.md: byte 1 of a HELO, the node epoch in bytes 8..11
+HELO_START = 0xFFFF  # of its check
 
 
 def tell(*event: object) -> None:
@@ -78,7 +79,7 @@ def damage(frame: bytes) -> bytes:
 def node_epoch(frame: bytes) -> bytes:
     """Return the node epoch of a frame that is a HELO, else nothing."""
     packet = bytearray(frame)
-    size = cobs_decode(packet, len(packet))
+    size = unseal(packet, len(packet), HELO_START)
     return bytes(packet[8:12]) if size > 12 and packet[1] == HELO else b""
 
 

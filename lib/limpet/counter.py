@@ -58,6 +58,8 @@ class Counter:
         """Note a neighbour's number."""
         if end - start >= 5 and packet[start] == _TELL:
             self.heard[neighbour.index] = int.from_bytes(packet[start + 1 : start + 5], "big")
+            if end - start > 5:
+                neighbour.stats.count("rx_trailing")
 
     def poll(self, now_ms: int) -> int:
         """Look at the file and tell the neighbours, when it is time to; return ms until then."""

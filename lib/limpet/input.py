@@ -42,6 +42,7 @@ _HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
 _ONCE_HEAD = const(2)  # of another one
 _MFMT_HEAD = const(1)
 _NULL_ACK = const(2)  # where the ack is in a null packet, then a credit and the bits
+_NULL_END = const(12)
 _CHECK = const(2)
 
 _HELD_MS = const(5000)  # a packet that nobody has room for is held so long
@@ -110,7 +111,8 @@ class Input:
                 size = self._opened(packet, size, True)
             if size > 0:
                 self._establish(self._now_ms)
-                self._right(packet, size)
+                if self.state == _UP:
+                    self._right(packet, size)
         else:
             self.stats.count("rx_bad")
 
@@ -145,6 +147,8 @@ class Input:
             self._null_came(packet, size)
 
     def _null_came(self, packet: bytearray, size: int) -> None:  # hot:
+        if size > _NULL_END:
+            self.stats.count("rx_trailing")
         if packet[1] & _TWICE:
             self._tx.came_twice()
         if packet[1] & _PROBE:

@@ -162,6 +162,8 @@ class Link(Input, Output):
         else:
             self._count("rx_frames")
             self._count("helo_received")
+            if self._session.trailing:
+                self._count("rx_trailing")
         if found == _REFUSED:
             self._count("helo_refused")
         if found == _CLOSED:
@@ -181,6 +183,8 @@ class Link(Input, Output):
     def _establish(self, now_ms: int) -> None:
         if self.state == UP:
             self._end(now_ms)
+        if self._closed:  # whoever heard of the end has closed it
+            return
         peer = self._session
         peer.adopt()
         fields = peer.offered
@@ -223,10 +227,12 @@ class Link(Input, Output):
 
     def close(self, now_ms: int) -> None:
         """End the session, tell the neighbour with the next two frames, then stay silent."""
-        if self.state == UP and not self._closed:
+        if self._closed:
+            return
+        self._closed = True
+        if self.state == UP:
             self._leaving = _LEAVING
             self._end(now_ms)
-        self._closed = True
 
     def change_compatibility(self, text: str, now_ms: int) -> None:
         """Have another compatibility string, in a new session: a running one ends.
@@ -268,7 +274,7 @@ class Link(Input, Output):
         if left < 0:  # a clock has gone back
             self.heard_ms = now_ms
         left = self.silence_ms - left
-        if left < 0 or self._over or self._rx.broken or self._tx.is_vain():
+        if left < 0 or self._over or self._rx.broken or self._tx.is_vain(now_ms):
             self._leave(now_ms)
             return 0
         return self._due(min(wait, left + 1), now_ms)

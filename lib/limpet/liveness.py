@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .neighbour import Neighbour
     from .tile import Tile
 
-_BULK_LIVENESS = const(0x81)
 _ASK = const(1)
 _ANSWER = const(2)
 _PROTOCOL = const(1)
@@ -112,7 +111,10 @@ class Liveness:
         elif peer.waits and packet[start + 1] == peer.token:
             peer.waits = False
             peer.neighbour.rtt_ms = max(0, ticks_diff(peer.neighbour.heard_ms, peer.asked))
-        end = min(end - start, _SEEN_SIZE)
+        end -= start
+        if end > _TEXT_AT + packet[start + _SIZE_AT]:
+            peer.neighbour.stats.count("rx_trailing")
+        end = min(end, _SEEN_SIZE)
         if self._is_new(peer.seen, packet, start, end):
             self._learn(peer, packet, start, end)
 
@@ -132,7 +134,7 @@ class Liveness:
 
     def _send(self, neighbour: "Neighbour", operation: int) -> None:  # hot:
         self._packet[0] = operation
-        self._tile.send(neighbour, _BULK_LIVENESS, self._packet, reliable=False)
+        self._tile.send(neighbour, 1, self._packet, -1, True, False)
 
     def poll(self, now_ms: int) -> int:  # hot:
         """Ask who is due to be asked; return the ms until the next one is."""

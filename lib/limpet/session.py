@@ -36,6 +36,7 @@ _STREAM = const(8)  # flag: the wire is reliable by itself
 _KEYED = const(16)  # flag: nonces and a MAC follow
 _SIZE = const(27)  # of a HELO without compatibility string
 _TEXT_MAX = const(45)
+_KEYED_SIZE = const(24)  # nonces and MAC
 _PACKET_MIN = const(96)  # what every node must take: the largest HELO, with its nonces and MAC
 _SILENCE_MIN = const(20)  # ms, as for a Link: a keep-alive goes each quarter of the limit
 _MASK30 = const(0x3FFFFFFF)
@@ -86,6 +87,7 @@ class Session:
         self._due = -1  # when the next HELO goes; -1 = begin() has not been called
         self.refusal = ""  # why the neighbour is refused; "" = it is not
         self.offered: tuple[int, ...] = ()  # _FIELDS of the peer whose epoch `_theirs` is
+        self.trailing = False  # the latest HELO had bytes of a later version behind it
         self.compatible = False  # its compatibility string is ours
 
     def set_text(self, text: bytes) -> None:
@@ -178,6 +180,7 @@ class Session:
             or end > size
         ):
             return _BAD
+        self.trailing = size > end + (_KEYED_SIZE if flags & _KEYED else 0)
         found = self._trusts(packet, end, size, flags) or self._accepts(node, epoch, flags)
         if found:
             return found

@@ -34,6 +34,7 @@ class Stats(Counters):
     rx_duplicate: int  # reliable frames that had come before
     rx_unknown: int  # right frames that nobody here serves
     rx_closed: int  # MFMT packets of a neighbour that is not compatible
+    rx_trailing: int  # packets with bytes behind what this version knows, which it ignored
     rx_dropped: int  # right packets that found no room, or were held for too long
     tx_retransmit: int  # reliable frames sent once more
     tx_timeout: int  # of these: a timer ran out, instead of a later frame being acknowledged
@@ -54,6 +55,6 @@ class Stats(Counters):
 
 NAMES = (
     "rx_bytes tx_bytes device_lost rx_frames tx_frames rx_bad rx_forged rx_replayed rx_overlong "
-    "rx_duplicate rx_unknown rx_closed rx_dropped tx_retransmit tx_timeout tx_dropped acks_sent "
-    "probes_sent helo_sent helo_received helo_refused sessions closes events_lost"
+    "rx_duplicate rx_unknown rx_closed rx_trailing rx_dropped tx_retransmit tx_timeout tx_dropped "
+    "acks_sent probes_sent helo_sent helo_received helo_refused sessions closes events_lost"
 ).split()

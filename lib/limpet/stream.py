@@ -51,7 +51,7 @@ class StreamSender:
     def came_twice(self) -> None:
         """Do nothing."""
 
-    def is_vain(self) -> bool:
+    def is_vain(self, now_ms: int) -> bool:
         """Return False: nothing is sent again."""
         return False
 

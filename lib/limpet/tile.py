@@ -5,18 +5,16 @@ Rules: a packet for a service that nobody has here is counted and ignored, and a
 bytes behind those that it knows. The library's services send to a neighbour, and send again what
 was refused, if they still want to. A program has a channel for each service of its own, for MFMT
 and for local packets, and may also put whole packets, to a side: what it has put goes out, or
-comes back into that channel, with OVRN if there was no room, with EROR if there was no way, also
-when the session ended before the link took it for a frame. Once taken, it is out.
+comes back into that channel, with OVRN if there was no room or it is too long, with EROR if there
+was no way, also when the session ended before the link took it for a frame. Once taken, it is out.
 MFMT passes only between tiles with the same compatibility string. Links on no side cannot be put
 to, and carry no MFMT.
 
-    byte 0:  1 0 MFMT OVRN EROR DIR2..0   routed; DIR: destination when written, source when read
-             1 1 reserved TYP4..0         local standard, never leaves the board
-             0 ...                        non-standard, which nobody here knows
-    byte 1:  BULK RELIABLE service(6); of an MFMT packet it is the application's
+    byte 0: see header.py    byte 1: BULK RELIABLE service(6); of MFMT it is the application's
 """
 
 from .errors import AlreadyBound, BusError
+from .header import EROR, OVRN
 from .port import const, print_exception
 from .ticks import ticks_add, ticks_diff
 
@@ -48,24 +46,6 @@ if TYPE_CHECKING:
         def poll(self, now_ms: int) -> int: ...
 
 
-DIRECTIONS = ("NT", "NE", "ET", "SE", "ST", "SW", "WT", "NW")
-NONE = const(8)  # the direction of a link that is on no side
-
-# Forms of packets, by their byte 0.
-NON_STANDARD = const(0)
-ROUTED = const(1)
-ROUTED_MFMT = const(2)
-LOCAL = const(3)
-
-# What is set in byte 0 of a packet that came back.
-OVRN = const(0x10)
-EROR = const(0x08)
-
-# Byte 0 of local standard packets; 0xC4 is an event (neighbour.py), others are to be ignored.
-LABELLED_VALUE = const(0xC1)
-DEBUG_TAG = const(0xC2)
-THREAD_STATUS = const(0xC3)
-
 _ROUTED = const(0x80)
 _LOCL = const(0x40)
 _MFMT = const(0x20)
@@ -73,12 +53,16 @@ _DIR = const(0x07)
 _BULK = const(0x80)
 _RELIABLE = const(0x40)
 _SERVICE = const(0x3F)
+_LIMPET = const(2)
 
 # Of channels that have no service number.
 _MFMT_NUMBER = const(64)
 _LOCAL_NUMBER = const(65)
+_EVENT_NUMBER = const(66)
 
 _UP = const(1)
+_UP_EVENT = bytearray(b"\xc4\x01")  # as neighbour.py
+_DOWN_EVENT = bytearray(b"\xc4\x02")
 _NO_LINK = const(255)
 _PACKET_MAX = const(255)
 _TEXT_MAX = const(45)
@@ -93,20 +77,6 @@ _EAGAIN = const(11)
 _EINVAL = const(22)
 _EMSGSIZE = const(90)
 _EHOSTUNREACH = const(113)
-
-
-def opposite(direction: int) -> int:
-    """Return the direction in which a neighbour that lies in `direction` sees us."""
-    return (direction + 4) & 7 if direction < NONE else NONE
-
-
-def form(byte0: int) -> int:
-    """Return the form of a packet: NON_STANDARD, ROUTED (a service's), ROUTED_MFMT or LOCAL."""
-    if not byte0 & _ROUTED:
-        return NON_STANDARD
-    if byte0 & _LOCL:
-        return LOCAL
-    return ROUTED_MFMT if byte0 & _MFMT else ROUTED
 
 
 class Tile:
@@ -210,6 +180,11 @@ class Tile:
         """Local standard packets, of anybody on this board; open from its first use on."""
         return self._channels.get(_LOCAL_NUMBER) or self._open(_LOCAL_NUMBER, _CAPACITY)
 
+    @property
+    def events(self) -> "Channel":
+        """Tile Event Packets of all links (`via` tells which); open from its first use on."""
+        return self._channels.get(_EVENT_NUMBER) or self._open(_EVENT_NUMBER, _CAPACITY)
+
     def readable(self, direction: int) -> bool:
         """Tell whether an MFMT packet is there that is from that side, or back from it."""
         return self.mfmt.has(direction)
@@ -259,6 +234,10 @@ class Tile:
 
     def _tell(self, neighbour: "Neighbour", up: bool) -> None:
         self._give_back(neighbour, up)
+        if _EVENT_NUMBER in self._channels:
+            self._channels[_EVENT_NUMBER].receive(
+                neighbour, _UP_EVENT if up else _DOWN_EVENT, 2, 2
+            )
         for service in self._list:
             try:
                 (service.connected if up else service.disconnected)(neighbour)
@@ -277,8 +256,11 @@ class Tile:
         """Send data[0:size] (-1: all of it) to a service of a neighbour's; return the size.
 
         -EHOSTUNREACH: the link is down. -EAGAIN: no room now. -EMSGSIZE: more than there is, or
-        than neighbour.payload_max. Context: the bus's thread, or with the bus locked.
+        than neighbour.payload_max. -EINVAL: no such service, or the limpet's. Context: the bus's
+        thread, or with the bus locked.
         """
+        if not 0 < service <= _SERVICE or service == _LIMPET:
+            return -_EINVAL
         if bulk:
             service |= _BULK
         if reliable:

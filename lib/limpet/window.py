@@ -7,9 +7,9 @@ each other: and some time has passed since it was sent - or when the timer of th
 out: only the oldest, and the time doubles up to 16-fold. It has a ceiling, and so has each round
 trip that counts: a clock that jumps must not make a live link wait. Without credit nothing is
 sent, also not again, but from time to time the peer is asked for it. A peer that lives and lets
-nothing through for 64 timers is given up: the two do not agree on the numbers any more. Nothing
-here knows contents, checks or sessions; reset() starts a new one. All is made in __init__. Its
-partner: reception.py.
+nothing through for 64 timers and 10 s is given up: the two do not agree on the numbers any more.
+Nothing here knows contents, checks or sessions; reset() starts a new one. All is made in __init__.
+Its partner: reception.py.
 """
 
 from .port import const
@@ -29,6 +29,7 @@ _FIRST_MS = const(300)  # the retransmission time while no round trip is known
 _BACKOFF_MAX = const(4)  # doublings
 _BITS_END = const(12)  # a null packet's bits: bytes 4..11
 _VAIN_MAX = const(64)
+_VAIN_MS = const(10000)
 _SPREAD_MAX = const(8)  # datagrams: times that the time for overtaking may grow
 
 
@@ -77,7 +78,9 @@ class Sender:
         self._overtaken = 1  # datagrams: quarters of a round trip that one may come late
         self._doubtful = False  # datagrams: others have overtaken a frame that may still come
         self.probe = False  # the peer is to be asked for its credit
-        self._vain = 0  # timers that ran out in a row, while the peer acknowledged nothing new
+        # Timers that ran out while the peer let nothing through, and since when it has not.
+        self._vain = 0
+        self._moved_at = now_ms
         self._timed_at = now_ms  # when the timer last ran out
         self._new_at = ticks_add(now_ms, MS_MAX)  # when the last new frame went: never
 
@@ -145,7 +148,8 @@ class Sender:
             at += 1
         if self._newest >= 0:
             self._backoff = 0
-            self._seen = self._sure[self._newest]
+            if (self._sure[self._newest] - self._seen) & 0xFFFF < 0x8000:
+                self._seen = self._sure[self._newest]
             self._measure(now_ms)
             if self.base != self.next:
                 self._find_lost(now_ms)
@@ -153,7 +157,7 @@ class Sender:
     def _grant(self, credit: int, now_ms: int) -> None:  # hot:
         credit = min(credit, self._limit)
         if credit > self.open:
-            self._vain = 0
+            self._vain = -1
         if (credit == 0) != (self.open == 0):
             self._backoff = 0
             self._timed_at = now_ms
@@ -165,7 +169,7 @@ class Sender:
         while self.base != ack:
             self._confirm(self.base & self._mask)
             self.base = (self.base + 1) & 255
-            self._vain = 0
+            self._vain = -1
             if 0 < self.open < self._limit:
                 self.open -= 1  # credit counts from the ack that came with it
         return True
@@ -218,7 +222,8 @@ class Sender:
         # Overtaken datagrams may still come: this is RFC 8985's rule, in ms.
         if self._datagrams:
             now_ms = ticks_diff(now_ms, self._sent[i])
-            now_ms = (self._trip >> 3) + max(self._trip >> 5, 1) * self._overtaken - now_ms
+            late = min(max(self._trip >> 5, 1) * self._overtaken, max(self._trip >> 3, 1))
+            now_ms = (self._trip >> 3) + late - now_ms
             if now_ms > 0:
                 return now_ms
         self._flags[i] |= _LOST
@@ -244,6 +249,9 @@ class Sender:
         if left > 0:
             return min(wait, left)
         self._timed_at = now_ms
+        if self._vain < 0:
+            self._vain = 0
+            self._moved_at = now_ms
         self._vain += 1
         if self._backoff < _BACKOFF_MAX:
             self._backoff += 1
@@ -255,9 +263,9 @@ class Sender:
             self.probe = True
         return 0
 
-    def is_vain(self) -> bool:  # hot:
+    def is_vain(self, now_ms: int) -> bool:  # hot:
         """Return whether the peer, though it lives, has not let anything through for too long."""
-        return self._vain > _VAIN_MAX
+        return self._vain > _VAIN_MAX and ticks_diff(now_ms, self._moved_at) > _VAIN_MS
 
     def _time(self) -> int:  # hot:
         # How long the oldest frame, or the peer's credit, is waited for.
