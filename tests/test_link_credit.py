@@ -102,6 +102,11 @@ class Full(Case):
                 bench.run(15 + n % 3 * window)
             self.assertTrue(receiver.total > 300 // STEP, (window, receiver.total))
             self.good(bench, window)
+            # And nothing waits: no link looks for room any more.
+            bench.line.run(100)
+            for i in range(2):
+                bench.line.side = i
+                self.assertTrue(bench.line.links[i].poll(bench.line.now()) > 20)
 
     def test_both_ends_are_full(self):
         """Neither can hand over anything: acks, credit and questions pass all the same."""
