@@ -12,13 +12,13 @@ from struct import error, unpack_from
 
 from .. import record
 from ..frame import RESIDUE
-from ..port import crc16
-from ..port.codec import cobs_decode
+from ..port import crc16, unseal
 from ..record import Cursor
 from ..session import check_start
 from ..status import CODE_MAX, name_of
 
 _TEXT_MAX = 2000  # characters
+_HELO_START = 0xFFFF  # of its check
 _HELO_FIELDS = ">B4I4BHB"
 _FLAGS = ("NEED", "PROBE", "CLOSE", "STREAM", "KEYED")
 _KEYED = 16
@@ -73,13 +73,13 @@ class Explainer:
             return "nothing"
         if data[-1]:
             return "%d bytes without a delimiter" % len(data)
-        size = cobs_decode(run, len(run))
+        size = unseal(run, len(run), _HELO_START)
+        is_right = size >= 0
+        size = size + 2 if is_right else -size  # with the check
         if size < 3:
             return "%d bytes that are no frame" % len(data)
         if run[0] & 0xE0 == 0x80 and run[1] == 1:
-            if crc16(run, 0, size, 0xFFFF) != RESIDUE:
-                return "damaged HELO"
-            return self._helo(out, run, size - 2)
+            return self._helo(out, run, size - 2) if is_right else "damaged HELO"
         session = self._session(out, run, size)
         if not session:
             return "frame of %d bytes, damaged or of an unknown session" % size

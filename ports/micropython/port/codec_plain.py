@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Block copy, CRC-16, COBS and frames without viper (WebAssembly, small ports): byte by byte.
+"""Block copy, CRC-16 and frames without viper (WebAssembly, small ports): byte by byte.
 
 Rules: nothing allocates; every intermediate number stays a small int of a 32-bit VM.
 """
@@ -43,54 +43,6 @@ def crc16(buf, start: int, end: int, seed: int) -> int:  # hot:
     return seed
 
 
-def cobs_encode(target, ti: int, source, count: int) -> int:  # hot:
-    """Encode source[0:count] into `target` from `ti` on and end it with the delimiter 0x00.
-
-    target: not `source`, with room for count + count // 254 + 2 bytes.
-    Returns the bytes written, delimiter included.
-    """
-    code = ti  # where the code byte of the block at hand goes
-    out = ti + 1
-    i = 0
-    while i < count:
-        if out - code == 255:  # the block is full and there is more: close it, no zero meant
-            target[code] = 255
-            code = out
-            out += 1
-        target[out] = source[i]
-        if not target[out]:
-            target[code] = out - code
-            code = out
-        out += 1
-        i += 1
-    target[code] = out - code
-    target[out] = 0
-    return out + 1 - ti
-
-
-def cobs_decode(buf, count: int) -> int:  # hot:
-    """Decode buf[0:count], which holds no delimiter, in place.
-
-    Returns the decoded size, or -1 if it is no legal COBS (buf[0:count] is then spoilt).
-    """
-    out = 0
-    i = 0
-    while i < count:
-        size = buf[i]
-        end = i + size
-        if size == 0 or end > count:
-            return -1
-        i += 1
-        while i < end:
-            buf[out] = buf[i]
-            out += 1
-            i += 1
-        if size < 255 and end < count:
-            buf[out] = 0
-            out += 1
-    return out
-
-
 def seal(out, at: int, packet, size: int, start: int) -> int:  # hot:
     """Build the frame of packet[0:size] in out[at:]: COBS of it and its check, then 0x00.
 
@@ -98,11 +50,31 @@ def seal(out, at: int, packet, size: int, start: int) -> int:  # hot:
     out: not `packet`, with room for size + (size + 2) // 254 + 4 bytes. Returns the bytes written.
     """
     start = crc16(packet, 0, size, start) ^ 0xFFFF
-    size = at + cobs_encode(out, at, packet, size) - 1
+    size = _encode(out, at, packet, size)
     size = _append(out, at, size, start >> 8)
     size = _append(out, at, size, start & 255)
     out[size] = 0
     return size + 1 - at
+
+
+def _encode(out, at: int, packet, size: int) -> int:  # hot:
+    """Encode packet[0:size] into out[at:]; return its end."""
+    code = at  # where the code byte of the block at hand goes
+    at += 1
+    i = 0
+    while i < size:
+        if at - code == 255:  # the block is full and there is more: close it, no zero meant
+            out[code] = 255
+            code = at
+            at += 1
+        out[at] = packet[i]
+        if not out[at]:
+            out[code] = at - code
+            code = at
+        at += 1
+        i += 1
+    out[code] = at - code
+    return at
 
 
 def _append(out, at: int, end: int, x: int) -> int:  # hot:
@@ -127,9 +99,29 @@ def unseal(buf, count: int, start: int) -> int:  # hot:
     start: what the check starts at. Returns the size of the packet if the check is right; -n if n
     bytes were decoded, packet and check, and it is wrong; -1 if this is no frame.
     """
-    count = cobs_decode(buf, count)
+    count = _decode(buf, count)
     if count < 2:
         return -1
     if crc16(buf, 0, count, start) == 0x1D0F:  # what a packet with its inverted check comes to
         return count - 2
     return -count
+
+
+def _decode(buf, count: int) -> int:  # hot:
+    """Decode buf[0:count] in place; return the decoded size, -1 if it is no legal COBS."""
+    out = 0
+    i = 0
+    while i < count:
+        size = buf[i]
+        end = i + size
+        if size == 0 or end > count:
+            return -1
+        i += 1
+        while i < end:
+            buf[out] = buf[i]
+            out += 1
+            i += 1
+        if size < 255 and end < count:
+            buf[out] = 0
+            out += 1
+    return out
