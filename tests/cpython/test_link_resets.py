@@ -15,7 +15,7 @@ import limpet.session
 from link_checker import Bench
 
 RUNS = int(os.environ.get("LINK_RUNS", "100"))
-FAULTS_MS = 6000
+FAULTS_MS = 4500
 CLEAN_MS = 10000
 UP_MS = 2500  # after the last fault a session is there: the longest pause between two HELO
 
@@ -112,8 +112,8 @@ def test_no_reset_brings_anything_twice_stale_or_out_of_order(datagrams: bool) -
         heard += sum(app.total for app in weather.bench.apps)
         sessions += sum(app.log.count("+") for app in weather.bench.apps)
     # So that a pass means something: there were sessions, and traffic in them.
-    assert sessions > 10 * RUNS
-    assert heard > 500 * RUNS
+    assert sessions > 7 * RUNS
+    assert heard > 300 * RUNS
 
 
 @pytest.mark.parametrize("datagrams", [False, True], ids=["uart", "datagrams"])
