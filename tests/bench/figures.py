@@ -115,6 +115,7 @@ FIGURES = (
         "codec.micropython_200B.vs_crc32", _VM_CODEC, "COBS and CRC-16, both ways", "one CRC-32"
     ),
     Figure("link.udp_ping.vs_raw", _PROCESSES, "32 bytes there and back", "raw UDP", 2.5),
+    Figure("link.udp_driver_ping.vs_raw", _PROCESSES, "the same through UDPDriver", "raw UDP"),
     Figure("link.pty.vs_raw", _PROCESSES, "200 bytes through a pty", "no link, large writes"),
 )
 

@@ -19,6 +19,7 @@ from limpet.link import Link
 from limpet.port import ticks_ms
 from limpet.rand import Random
 from limpet.transport.pump import Driver
+from limpet.transport.udp import UDPDriver
 
 Work = Callable[[int, Callable[[], bool]], None]
 
@@ -26,7 +27,9 @@ PING_SIZE = 32
 BLOCK_SIZE = 200
 TTY_WINDOW = 64
 _PING_WINDOW = 16
+_HOST = "127.0.0.1"
 _LOOK_MS = 5  # how often an idle ping looks at its link's timers
+_FILES_MAX = 1024  # more than there are, here
 _GONE_MS = 1000  # ... and an echo whether its parent is there
 
 
@@ -112,12 +115,7 @@ class PingEnd:
         self._out = bytearray(self.link.wire_size)
         set_timeout(sock, _LOOK_MS)
 
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Take turns until until()."""
-        while not until():
-            self.turns(self.client.heard + 1, 1)
-
-    def turns(self, heard: int, most: int = 1000) -> None:
+    def turns(self, heard: int, most: int = 40) -> None:
         """Say what there is and hear what comes, until so much was heard, in so many turns."""
         client, buf, out = self.client, self._in, self._out
         take, feed = self.link.take, self.link.feed
@@ -135,6 +133,29 @@ class PingEnd:
                 self.link.poll(ticks_ms())
             else:
                 feed(buf, size, ticks_ms())
+
+
+class DriverEnd:
+    """One end of a link through the library's UDPDriver, from port to port of this machine."""
+
+    def __init__(self, port: int, peer: int, node: int, echoes: bool) -> None:
+        self.client = PingClient(echoes)
+        self.link = link_of(node, self.client, _PING_WINDOW)
+        self.driver = UDPDriver((_HOST, peer), bind=(_HOST, port))
+        self.driver.attach(self.link)
+        self._poll = select.poll()
+        self._poll.register(self.driver.stream, select.POLLIN)
+
+    def turns(self, heard: int, most: int = 40) -> None:
+        """Pump until so much was heard, in so many turns; sleep while nothing can be done."""
+        pump, client = self.driver.pump, self.client
+        while client.heard < heard and most:
+            most -= 1
+            now_ms = ticks_ms()
+            if not pump(now_ms):
+                due = self.driver.due(now_ms)
+                if due > 0:
+                    self._poll.poll(min(due, 50))
 
 
 class TTYDriver(Driver):
@@ -189,15 +210,20 @@ class TTYEnd:
 class Far:
     """A far end: `work(file, orphaned)` in a process of its own, which takes `file` with it."""
 
-    def __init__(self, work: Work, file: int) -> None:
+    def __init__(self, work: Work, file: int = -1) -> None:
         parent = os.getpid()
         self._pid = os.fork()
         if not self._pid:
             try:
+                # With our side of a pty open here, too, the parent's end would not show.
+                for other in range(3, _FILES_MAX):
+                    if other != file:
+                        os.closerange(other, other + 1)
                 work(file, lambda: os.getppid() != parent)
             finally:
                 os._exit(1)
-        os.close(file)
+        if file >= 0:
+            os.close(file)
 
     def close(self) -> None:
         """End it."""
@@ -226,6 +252,13 @@ def echo_link(file: int, orphaned: Callable[[], bool]) -> None:
             end.turns(end.client.heard + 1000)
 
 
+def echo_driver(port: int, peer: int, orphaned: Callable[[], bool]) -> None:
+    """Do so through a UDPDriver."""
+    end = DriverEnd(port, peer, 2, True)
+    while not orphaned():
+        end.turns(end.client.heard + 1000)
+
+
 def sum_raw(file: int, orphaned: Callable[[], bool]) -> None:
     """Read blocks; told how many (4 bytes), answer with the sum of their first bytes."""
     buf = bytearray(1 << 16)
@@ -243,7 +276,10 @@ def sum_raw(file: int, orphaned: Callable[[], bool]) -> None:
 def _read_exactly(file: int, size: int) -> bytes:
     found = b""
     while len(found) < size:
-        found += os.read(file, size - len(found))
+        more = os.read(file, size - len(found))
+        if not more:
+            raise EOFError
+        found += more
     return found
 
 

@@ -19,10 +19,12 @@ from .figures import Samples
 from .link_far import (
     BLOCK_SIZE,
     PING_SIZE,
+    DriverEnd,
     Far,
     PingEnd,
     TTYEnd,
     Work,
+    echo_driver,
     echo_link,
     echo_raw,
     set_timeout,
@@ -88,17 +90,17 @@ class RawPing(_Works):
         self._sock.close()
 
 
-class LinkPing(_Works):
-    """A payload there and back, reliably."""
+class _LinkPings(_Works):
+    """A payload there and back, reliably; `_end` is our end."""
 
-    def __init__(self) -> None:
-        self._sock, far = _sockets()
-        self._far = Far(echo_link, far.detach())
-        self._end = PingEnd(self._sock, 1, False)
+    _end: PingEnd | DriverEnd
+
+    def _connect(self) -> None:
         limit = time.monotonic() + _WAIT_S
-        self._end.wait(lambda: self._end.link.state == UP or time.monotonic() > limit)
-        if self._end.link.state != UP:
-            raise Trouble("the link over UDP does not come up.")
+        while self._end.link.state != UP:
+            self._end.turns(self._end.client.heard + 1, 1)
+            if time.monotonic() > limit:
+                raise Trouble("the link over UDP does not come up.")
 
     def __call__(self, count: int) -> int:
         """Do the work."""
@@ -109,16 +111,44 @@ class LinkPing(_Works):
                 client.data = data
                 client.count = 1
                 wanted = client.heard + 1
-                turns(wanted)
+                turns(wanted, 1000)
                 if client.heard != wanted:
                     raise Trouble("the link over UDP has ended.")
                 total += client.data[0]
         return total
 
+
+class LinkPing(_LinkPings):
+    """Over the same sockets as the raw one."""
+
+    def __init__(self) -> None:
+        self._sock, far = _sockets()
+        self._far = Far(echo_link, far.detach())
+        self._end = PingEnd(self._sock, 1, False)
+        self._connect()
+
     def close(self) -> None:
         """End both ends."""
         super().close()
         self._sock.close()
+
+
+class DriverPing(_LinkPings):
+    """Through the library's driver, which does not block."""
+
+    def __init__(self) -> None:
+        socks = _sockets()
+        near, far = (sock.getsockname()[1] for sock in socks)
+        for sock in socks:
+            sock.close()
+        self._far = Far(lambda file, orphaned: echo_driver(far, near, orphaned))
+        self._end = DriverEnd(near, far, 1, False)
+        self._connect()
+
+    def close(self) -> None:
+        """End both ends."""
+        super().close()
+        self._end.driver.close()
 
 
 class _TTYWorks(_Works):
@@ -186,10 +216,13 @@ class LinkBlocks(_TTYWorks):
 
 
 def ping_pairs(quick: bool) -> list[Pair]:
-    """Return the pair of pings."""
+    """Return the pairs of pings."""
     assert len(PAYLOADS[0]) == PING_SIZE
     counts = (BURST, BURST) if quick else (20 * BURST, 40 * BURST)
-    return [Pair("link.udp_ping.vs_raw", LinkPing(), RawPing(), *counts)]
+    return [
+        Pair("link.udp_ping.vs_raw", LinkPing(), RawPing(), *counts),
+        Pair("link.udp_driver_ping.vs_raw", DriverPing(), RawPing(), *counts),
+    ]
 
 
 def block_pairs(quick: bool) -> list[Pair]:

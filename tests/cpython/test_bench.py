@@ -5,7 +5,10 @@ import ast
 import gc
 import io
 import json
+import os
+import subprocess
 import sys
+import time
 
 import pytest
 from rich.console import Console
@@ -47,6 +50,7 @@ KEYS = {
     "codec.200B.vs_c",
     "codec.micropython_200B.vs_crc32",
     "link.udp_ping.vs_raw",
+    "link.udp_driver_ping.vs_raw",
     "link.pty.vs_raw",
 }
 READINGS = {value.key: values.Reading(0.9, 0.5, None) for value in values.VALUES}
@@ -221,6 +225,30 @@ def test_every_figure_is_measured_somewhere(monkeypatch):
     assert len(keys) == len(set(keys))
     assert set(keys) == KEYS == {f.key for f in figures.FIGURES}
     assert all(ours > 0 and peer > 0 for [(ours, peer)] in samples.values())
+
+
+def test_far_ends_end_with_their_parent():
+    """Also with one that was killed, and whatever they wait for."""
+    script = """
+import os
+from bench import link_real
+works = [w for make in (link_real.ping_pairs, link_real.block_pairs) for w in make(True)]
+print(*[work._far._pid for pair in works for work in (pair.ours, pair.peer)], flush=True)
+os._exit(1)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        timeout=30,
+    )
+    left = [int(pid) for pid in done.stdout.split()]
+    assert len(left) == 6
+    limit = time.monotonic() + 10
+    while left and time.monotonic() < limit:
+        time.sleep(0.05)
+        left = [pid for pid in left if os.path.exists(f"/proc/{pid}/fd/0")]
+    assert not left
 
 
 def test_every_value_is_found_somewhere():
