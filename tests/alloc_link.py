@@ -21,7 +21,7 @@ _PATH = (
     "output.Output.take output.Output._next output.Output._fill output.Output._slot "
     "output.Output._seal output.Output._null output.Output._idle_in output.Output._has_more "
     "output.Output._may_say_more frame.Splitter.push frame.Splitter._add frame.Splitter._open "
-    "input.Input._right "
+    "input.Input._right input.Input._opened counted.Counted.seal counted.Counted.open "
     "stats.Stats.count session.Session.due_in window.quiet window.Sender.free window.Sender.add "
     "window.Sender.again window.Sender.sent window.Sender.acked window.Sender._advance "
     "window.Sender._confirm window.Sender._grant window.Sender._measure window.Sender._find_lost "
@@ -76,7 +76,7 @@ class Rig:
         self.ca = Client()
         self.cb = Client()
         self.a = Link(1, 5, Random(1), self.ca, silence_ms=10000, direction=2, datagrams=True)
-        self.b = Link(2, 6, Random(2), self.cb, silence_ms=10000, direction=6)
+        self.b = Link(2, 6, Random(2), self.cb, silence_ms=10000, direction=6, datagrams=True)
         self.tiles = [Tile(Waiter(), 1, 5), Tile(Waiter(), 2, 6)]
         self.channels = []
         for tile, link in zip(self.tiles, (self.a, self.b)):

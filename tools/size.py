@@ -67,6 +67,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "extra": (
         "limpet/auth",
         "limpet/channel",
+        "limpet/counted",
         "limpet/counter",
         "limpet/events",
         "limpet/irq",

@@ -13,6 +13,7 @@ from .ticks import ticks_diff
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .auth import Auth
+    from .counted import Counted
     from .frame import Splitter
     from .neighbour import Neighbour
     from .output import Client
@@ -54,18 +55,20 @@ class Input:
     neighbour: "Neighbour"
     stats: "Stats"
     state: int
-    auth: "Auth | None"
-    heard_ms: int
+    _guard: "Auth | Counted | None"
     _now_ms: int
     _byte0: int
-    _held_at: int
-    _deaf: int
     _closed: bool
     _client: "Client"
     _session: "Session"
     _in: "Splitter"
     _tx: "Sender | StreamSender"
     _rx: "Receiver | StreamReceiver"
+
+    def __init__(self) -> None:
+        self.heard_ms = 0  # when the last frame of this session came
+        self._held_at = -1  # since when a packet waits for room, -1 = none does
+        self._deaf: bytearray | None = None  # by service: lately it had none for too long
 
     def feed(self, buf: bytearray, count: int, now_ms: int, at: int = 0) -> int:  # hot:
         """Take buf[at:count] from the wire; return the index behind what was taken.
@@ -84,7 +87,7 @@ class Input:
             self._strange(packet, size)
             return
         size -= _CHECK
-        if self.auth is not None:
+        if self._guard is not None:
             size = self._opened(packet, size, False)
         if size > 0:
             self._right(packet, size)
@@ -107,7 +110,7 @@ class Input:
             self._helo(packet, size - _CHECK)
         elif self._session.fits(packet, size):
             size -= _CHECK
-            if self.auth is not None:
+            if self._guard is not None:
                 size = self._opened(packet, size, True)
             if size > 0:
                 self._establish(self._now_ms)
@@ -123,10 +126,10 @@ class Input:
             return self._in.right
         return crc16(packet, 0, size, _HELO_START) == _RESIDUE
 
-    def _opened(self, packet: bytearray, size: int, candidate: bool) -> int:
-        """Return the size of an authentic packet, or count why it is none and return 0."""
-        assert self.auth is not None
-        size = self.auth.open(packet, size, candidate)
+    def _opened(self, packet: bytearray, size: int, candidate: bool) -> int:  # hot:
+        """Return the size of a packet that is authentic, or in time; or count why not, and 0."""
+        assert self._guard is not None
+        size = self._guard.open(packet, size, candidate)
         if size < 0:
             self.stats.count("rx_forged" if size == -1 else "rx_replayed")
             return 0
@@ -164,7 +167,7 @@ class Input:
 
     def _has_room(self, packet: bytearray, size: int) -> bool:  # hot:
         service = packet[1] & _SERVICE
-        if service == _LIMPET or service == self._deaf:
+        if service == _LIMPET or self._deaf is not None and self._deaf[service]:
             return True
         tile = self.neighbour.tile
         return tile is None or tile.room(packet, size)
@@ -174,10 +177,10 @@ class Input:
         if service == _LIMPET:
             self._client.receive(packet, _HEAD, size)
             return
-        if service == self._deaf:
-            self._deaf = -1
+        if self._deaf is not None and self._deaf[service]:
+            self._deaf[service] = 0
             if not self._has_room(packet, size):
-                self._deaf = service
+                self._deaf[service] = 1
                 self.stats.count("rx_dropped")
                 return
         self._serve(packet, _HEAD, size)
@@ -191,19 +194,25 @@ class Input:
         """Hand over what is kept, as far as there is room for it."""
         size = self._rx.kept()
         while size and self._has_room(self._rx.packet, size):
-            self._deliver(self._rx.packet, size)
-            self._rx.done()
+            self._rx.done()  # first: whoever raises does not get it again
             self._held_at = -1
+            self._deliver(self._rx.packet, size)
             size = self._rx.kept()
         if not size:
             self._held_at = -1
         elif self._held_at < 0:
             self._held_at = now_ms
         elif ticks_diff(now_ms, self._held_at) >= _HELD_MS:
-            self._deaf = self._rx.packet[1] & _SERVICE
-            self._rx.done()
-            self._held_at = -1
-            self.stats.count("rx_dropped")
+            self._give_up(self._rx.packet[1] & _SERVICE)
+
+    def _give_up(self, service: int) -> None:
+        # It has had no room for 5 s.
+        if self._deaf is None:
+            self._deaf = bytearray(64)
+        self._deaf[service] = 1
+        self._rx.done()
+        self._held_at = -1
+        self.stats.count("rx_dropped")
 
     def _helo(self, packet: bytearray, size: int) -> None:
         raise NotImplementedError

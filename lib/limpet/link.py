@@ -28,6 +28,7 @@ from .window import Sender
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from .auth import Auth
+    from .counted import Counted
     from .output import Client
 
 # What Session.heard() has found; 2 = nothing to do.
@@ -51,7 +52,9 @@ _DISCONNECTED = const(2)
 _HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
 _CHECK = const(2)
 _TRAILER = const(10)  # of a keyed frame
-_STREAM = const(8)  # HELO flag
+_COUNT = const(2)  # of a counted one
+_STREAM = const(8)  # HELO flags
+_COUNTED = const(32)
 _NO_SIDE = const(8)
 
 _LOOK_MS = const(10)  # how often to look whether there is room
@@ -101,6 +104,7 @@ class Link(Input, Output):
         )
         self.stats = stats = Stats()
         self.neighbour = Neighbour(self, index, direction, stats)
+        Input.__init__(self)
         Output.__init__(self)
         self.silence_ms = silence_ms
         self.state = DOWN
@@ -115,15 +119,14 @@ class Link(Input, Output):
         self._size = packet_size
         self._byte0 = _ROUTED | direction & 7
         self._ack = bytearray(16 + _TRAILER)  # a null packet on its way out
-        self.heard_ms = 0  # when the last frame of this session came
-        self._held_at = -1  # since when a packet waits for room, -1 = none does
-        self._deaf = -1  # the service that lately had none for too long
-        fields = (packet_size, window, max(1, min(4, window // 4)), ack_delay_ms, silence_ms, 0)
+        self._counted = self._make_count() if datagrams and auth is None else None
+        self._guard = auth or self._counted
         identity = (0, node, node_epoch, 0, 0)
-        self._session = self._make_session(random, node, identity + fields, _STREAM * reliable)
+        fields = (packet_size, window, max(1, min(4, window // 4)), ack_delay_ms, silence_ms, 0)
+        self._session = self._make_session(random, node, identity + fields, reliable)
         self._session.hello[0] = self._byte0
         self._session.set_text(compatibility.encode())
-        packet_size += 0 if auth is None else _TRAILER
+        packet_size += _TRAILER if auth else _COUNT if self._counted else 0
         self.wire_size = wire_size(packet_size)
         self._in = Splitter(packet_size, stats)
         self._make_channel(packet_size, ack_delay_ms, reliable, datagrams)
@@ -142,13 +145,19 @@ class Link(Input, Output):
             self._rx = Receiver(self.window, packet_size, ack_delay_ms, self.stats)
 
     def _make_session(
-        self, random: Random, node: int, fields: "tuple[int, ...]", flags: int
+        self, random: Random, node: int, fields: "tuple[int, ...]", reliable: bool
     ) -> Session:
+        flags = (_STREAM if reliable else 0) | (_COUNTED if self._counted else 0)
         if self.auth is None:
             return Session(random, node, fields, flags)
         from .keyed import KeyedSession
 
         return KeyedSession(random, node, fields, flags, self.auth)
+
+    def _make_count(self) -> "Counted":
+        from .counted import Counted
+
+        return Counted()
 
     # Sessions.
 
@@ -187,6 +196,8 @@ class Link(Input, Output):
             return
         peer = self._session
         peer.adopt()
+        if self._counted is not None:
+            self._counted.adopt()
         fields = peer.offered
         neighbour = self.neighbour
         self.session = peer.me
@@ -202,7 +213,8 @@ class Link(Input, Output):
         self._tx.reset(self.window, fields[8], wait, now_ms)
         self._rx.reset(self.window, now_ms)
         self.heard_ms = self._sent = now_ms
-        self._held_at = self._deaf = -1
+        self._held_at = -1
+        self._deaf = None
         self._count("sessions")
         self._become(UP, now_ms)
         neighbour.put(_CONNECTED)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .auth import Auth
     from .channel import Outgoing
+    from .counted import Counted
     from .neighbour import Neighbour
     from .reception import Receiver
     from .session import Session
@@ -72,7 +73,7 @@ class Output:
     payload_max: int
     _client: "Client"
     _session: "Session"
-    auth: "Auth | None"
+    _guard: "Auth | Counted | None"
     _tx: "Sender | StreamSender"
     _rx: "Receiver | StreamReceiver"
     _ack: bytearray
@@ -211,8 +212,8 @@ class Output:
         return self._seal(packet, size)
 
     def _seal(self, packet: bytearray, size: int) -> int:  # hot:
-        if self.auth is not None:
-            size = self.auth.seal(packet, size)
+        if self._guard is not None:
+            size = self._guard.seal(packet, size)
             if size < 0:
                 self._over = True  # its counters are used up: poll() ends the session
                 return 0
@@ -237,8 +238,9 @@ class Output:
         return 1 + seal(self._out, 1, self._session.hello, size, _HELO_START)
 
     def _idle_in(self, now_ms: int) -> int:  # hot:
-        """Return ms until a keep-alive is due."""
-        return self._keep_ms - ticks_diff(now_ms, self._sent)
+        """Return ms until a keep-alive is due; also when a clock has gone back."""
+        now_ms = ticks_diff(now_ms, self._sent)
+        return self._keep_ms - now_ms if now_ms >= 0 else 0
 
     def _has_more(self) -> bool:  # hot:
         """Return whether something waits to be said: packets, acks and HELO apart."""

@@ -34,6 +34,7 @@ _PROBE = const(2)  # flag: I am in a session, this is for the epoch that is echo
 _CLOSE = const(4)  # flag: the session of these two epochs is over
 _STREAM = const(8)  # flag: the wire is reliable by itself
 _KEYED = const(16)  # flag: nonces and a MAC follow
+_COUNTED = const(32)  # flag: frames may overtake each other, and carry a count
 _SIZE = const(27)  # of a HELO without compatibility string
 _TEXT_MAX = const(45)
 _KEYED_SIZE = const(24)  # nonces and MAC
@@ -212,6 +213,8 @@ class Session:
             return self._refuse("neighbour has the same node id %d: change one" % node)
         if (flags ^ self._flags) & _STREAM:
             return self._refuse("only one side takes this wire for reliable: make both the same")
+        if (flags ^ self._flags) & _COUNTED:
+            return self._refuse("only one side takes this wire for datagrams: make both the same")
         return 0
 
     def _familiar(self, epoch: int, echo: int, flags: int) -> int:

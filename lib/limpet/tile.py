@@ -102,9 +102,9 @@ class Tile:
         self._head = bytearray(2)  # header of what is being sent
         self._to: Neighbour | None = None  # ... and where to
         self._for: Service | None = None  # for whom a packet has come
-        # Who is being polled; who raised then, and when it is its turn again.
+        # Who is being polled; those that raised then, and when it is their turn again.
         self._polled: Service | None = None
-        self._out_of_turn: Service | None = None
+        self._resting: list[Service] = []
         self._again_at = 0
 
     # Neighbours and services
@@ -240,7 +240,10 @@ class Tile:
             )
         for service in self._list:
             try:
-                (service.connected if up else service.disconnected)(neighbour)
+                if up:
+                    service.connected(neighbour)
+                else:
+                    service.disconnected(neighbour)
             except Exception as e:
                 print_exception(e)
 
@@ -351,7 +354,7 @@ class Tile:
         self.now_ms = now_ms
         due = _MS_MAX
         if self._polled is not None:  # it raised in the turn before: the others go on without it
-            self._out_of_turn = self._polled
+            self._resting.append(self._polled)
             self._again_at = ticks_add(now_ms, _AGAIN_MS)
         i = len(self._list)
         while i:
@@ -372,8 +375,8 @@ class Tile:
             neighbour.out.give_back(neighbour, self._channels, last)
 
     def _run(self, service: "Service") -> int:  # hot:
-        if service is self._out_of_turn:
+        if service in self._resting:
             if ticks_diff(self._again_at, self.now_ms) > 0:
                 return _AGAIN_MS
-            self._out_of_turn = None
+            self._resting.remove(service)
         return service.poll(self.now_ms)
