@@ -237,7 +237,9 @@ class Rig:
         heard = self.a.heard_ms
         sent = self.a._sent
         self.a.heard_ms = ticks_add(self.now, 0x3FFFFFFF - 10000)
+        self.a.neighbour.tile = None  # what services do when a session ends is their own affair
         self.a.poll(self.now)
+        self.a.neighbour.tile = self.tiles[0]
         self.a.neighbour.take(self.event)
         self.a.state = UP
         self.a.heard_ms = heard

@@ -111,11 +111,10 @@ class Link(Input, Output):
         self.refusal = ""  # why the neighbour is refused
         # Of the running or latest session; 0 = there was none:
         self.session = self.peer_node = self.peer_epoch = 0  # session: our epoch
-        self.window = window  # frames on their way, at most
+        self.window = self._slots = window  # frames on their way, at most
         self.payload_max = packet_size - _HEAD  # bytes that fill() may put, at most
         self.auth = auth  # the key, None = there is none
         self._client = client
-        self._slots = window
         self._size = packet_size
         self._byte0 = _ROUTED | direction & 7
         self._ack = bytearray(16 + _TRAILER)  # a null packet on its way out
