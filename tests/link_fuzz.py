@@ -75,6 +75,14 @@ def wanted(link):
     return getattr(link._rx, "_number", link._rx.expected)
 
 
+def counted(link, packet, skipped=0):
+    """Return a packet as a link wants it behind `skipped` others: over datagrams, with a count."""
+    if link._counted is None:
+        return packet
+    count = (link._counted._highest + 1 + skipped) & 0xFFFF
+    return packet + bytes([count >> 8, count & 255])
+
+
 class Forger:
     """Makes strings."""
 
@@ -142,8 +150,9 @@ class Forger:
             start = HELO_START
             if len(packet) > 26 and below(2):
                 self.meant(link, packet)
-        size = len(packet)
-        return bytes(self.out[: seal(self.out, 0, packet + b"\0\0", size, start)])
+        if start != HELO_START and below(16):
+            packet = counted(link, packet, below(4))
+        return bytes(self.out[: seal(self.out, 0, packet, len(packet), start)])
 
     def start(self, link):
         """Return what the check of the next good frame may start at."""
@@ -165,8 +174,9 @@ class Forger:
     def good(self, link):
         """Return a frame that the link must understand now and that changes little."""
         if link.state == UP:
-            packet = bytearray([0x80, 0, link._tx.base, 0, 0])
-            return bytes(self.out[: seal(self.out, 0, packet, 3, link._session.start_in)])
+            packet = counted(link, bytearray([0x80, 0, link._tx.base]))
+            size = len(packet)
+            return bytes(self.out[: seal(self.out, 0, packet, size, link._session.start_in)])
         return HELO
 
 
@@ -189,3 +199,4 @@ def helo(flags=0, node=99, epoch=5, echo=0, silence_ms=1024, node_epoch=6, text_
 
 HELO = helo()  # of a node that has heard nobody
 STREAM_HELO = helo(8)  # over a reliable stream
+COUNTED_HELO = helo(32)  # over datagrams

@@ -8,7 +8,7 @@ from limpet.link import DOWN, REFUSED, UP
 from limpet.port import seal
 from limpet.ticks import MS_MAX
 from link_checker import Bench
-from link_fuzz import HELO, HELO_START, STREAM_HELO, Forger, packets
+from link_fuzz import COUNTED_HELO, HELO, HELO_START, STREAM_HELO, Forger, counted, packets
 
 # Counters of which exactly one moves with each run of bytes that is no empty frame.
 OF_A_RUN = ("rx_frames", "rx_bad", "rx_overlong", "rx_forged", "rx_replayed")
@@ -231,7 +231,8 @@ def _refused(victim):
 def _offered(victim):
     victim.bench.remove(1)
     victim.line.run(10)
-    victim.bench.feed(0, STREAM_HELO if victim.stream else HELO)
+    datagrams = victim.line.links[0]._counted is not None
+    victim.bench.feed(0, STREAM_HELO if victim.stream else COUNTED_HELO if datagrams else HELO)
     victim.line.run(1)
     assert victim.line.links[0]._session._theirs == 5
 
@@ -287,9 +288,10 @@ def _closed(victim):
 
 
 def seal_in(link, packet):
-    """Return the frame of packet[:-2] in the link's session."""
+    """Return the frame of a packet with two bytes of room, as the link's peer would send it."""
+    packet = counted(link, packet[:-2])
     out = bytearray(300)
-    return out[: seal(out, 0, packet, len(packet) - 2, link._session.start_in)]
+    return bytes(out[: seal(out, 0, packet, len(packet), link._session.start_in)])
 
 
 def _lonely(victim):

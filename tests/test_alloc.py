@@ -437,6 +437,7 @@ HOT = (
     "window.Sender.add",
     "window.Sender.again",
     "window.Sender.came_twice",
+    "window.Sender.doubt",
     "window.Sender.expire",
     "window.Sender.free",
     "window.Sender.is_vain",

@@ -162,6 +162,8 @@ class Input:
         room = self._has_room(packet, size)
         if self._rx.accept(packet, size, self._now_ms, room):
             self._deliver(packet, size)
+        elif self._rx.twice:
+            self._tx.doubt(self._now_ms)
         if self._rx.next != self._rx.expected:
             self._hand_over(self._now_ms)
 

@@ -51,6 +51,9 @@ class StreamSender:
     def came_twice(self) -> None:
         """Do nothing."""
 
+    def doubt(self, now_ms: int) -> None:
+        """Do nothing."""
+
     def is_vain(self, now_ms: int) -> bool:
         """Return False: nothing is sent again."""
         return False

@@ -75,6 +75,7 @@ class Sender:
         # Smoothed round trip, 1/8 ms, and slot of the latest transmission that the running ack
         # confirms; -1 = there is none.
         self._trip = self._newest = -1
+        self._low = 0  # about the shortest round trip, without the peer's ack delay
         self._overtaken = 1  # datagrams: quarters of a round trip that one may come late
         self._doubtful = False  # datagrams: others have overtaken a frame that may still come
         self.probe = False  # the peer is to be asked for its credit
@@ -196,6 +197,7 @@ class Sender:
         if self._flags[self._newest] & _REPEATED:
             return
         trip = min(ticks_diff(now_ms, self._sent[self._newest]), self._ceiling)
+        self._low = min(self._low + 1, trip) if self._trip >= 0 else trip
         if self._trip < 0:
             self._trip = trip << 3
             self._spread = trip << 1
@@ -229,6 +231,17 @@ class Sender:
         self._flags[i] |= _LOST
         self.lost += 1
         return MS_MAX
+
+    def doubt(self, now_ms: int) -> None:  # hot:
+        """Note that the peer repeats what was acknowledged.
+
+        Our oldest frame, which told it so, is then lost, too, if it went a round trip ago.
+        """
+        i = self.base & self._mask
+        if self.base != self.next and not self._flags[i] & (_ACKED | _LOST):
+            if ticks_diff(now_ms, self._sent[i]) > self._low:
+                self._flags[i] |= _LOST | _TIMED
+                self.lost += 1
 
     def came_twice(self) -> None:  # hot:
         """Note that the peer got a frame more than once: give datagrams more time."""
