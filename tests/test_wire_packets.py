@@ -346,6 +346,37 @@ class Talk(unittest.TestCase):
     def test_a_stream(self):
         self.says(make(0, reliable=True), "helo_stream")
 
+    def test_a_count_over_datagrams(self):
+        a, b = make(0, datagrams=True), make(1, datagrams=True)
+        self.says(a, "helo_counted")
+        self.hears(b, "helo_counted")
+        for link, other in ((b, a), (a, b)):
+            out = bytearray(300)
+            other.feed(out, link.take(out, self.now), self.now)
+        self.assertEqual((a.state, b.state), (UP, UP))
+        a._client.queue.append(b"limpet")
+        self.says(a, "counted_data")
+        self.hears(b, "counted_data")
+        self.later(6)
+        self.says(b, "counted_ack")
+        self.hears(a, "counted_ack")
+        self.assertEqual((b._client.got, a.unacked()), ([b"limpet"], 0))
+        # As if there had been many.
+        a._counted._sent = 0xFFFF
+        b._counted._highest = 0xFFFE
+        a._tx.probe = True
+        self.says(a, "counted_wrap")
+        self.hears(b, "counted_wrap")
+        self.assertEqual((a._counted._sent, b._counted._highest), (0, 0xFFFF))
+        for count, late in ((0, False), (0xFFE3, False), (0xFFE2, True), (0x1D, False)):
+            before = b.stats.rx_replayed
+            data = wire.frame(b"\x82\x00\x00", 0x98EB, wire.count(count))
+            b.feed(bytearray(data), len(data), self.now)
+            self.assertEqual(b.stats.rx_replayed - before, late, count)
+        data = wire.frame(b"\x82\x42", 0x98EB)
+        b.feed(bytearray(data), len(data), self.now)
+        self.assertEqual(b.stats.rx_forged, 1)
+
     def test_keys(self):
         links = []
         for side in range(2):

@@ -16,7 +16,7 @@ LIMPET = 2
 KEY = b"0123456789abcdef"
 
 
-def talk(seed=1, loss=0, late=False, options=None, **other):
+def talk(seed=1, loss=0, late=0, options=None, **other):
     """Return (line, app, link maker's last responder): a link at end 0, a responder at end 1."""
     app = App()
 
@@ -24,6 +24,8 @@ def talk(seed=1, loss=0, late=False, options=None, **other):
         if i:
             return Responder(22, random.next(), **other)
         arguments = dict(options or {})
+        if "datagrams" in other:
+            arguments["datagrams"] = True
         if "key" in other:
             from limpet.auth import Auth
 
@@ -31,8 +33,10 @@ def talk(seed=1, loss=0, late=False, options=None, **other):
         return Link(11, random.next(), Random(random.next()), app, **arguments)
 
     line = Line(seed, make)
+    line.datagrams = "datagrams" in other
     for wire_ in line.wires:
         wire_.loss = loss
+        wire_.late = late
     return line, app
 
 
@@ -76,17 +80,51 @@ class TestResponder(unittest.TestCase):
         line = self.exchange(300, 5, stream=True, options={"reliable": True})
         self.assertEqual(line.links[0].stats.acks_sent, 0)
 
+    def test_over_datagrams(self):
+        """Some lost, some overtaken; with a key that counts as well as without."""
+        for seed, more in ((12, {}), (13, {"key": KEY})):
+            line = self.exchange(100, seed, datagrams=True, loss=30, late=30, **more)
+            link, far = line.links
+            self.assertEqual((link.stats.sessions, far.sessions), (1, 1))
+
+    def test_what_is_30_frames_late_is_not_taken(self):
+        """Each side is shown frames of the other one's once more, when many have followed."""
+        line = self.exchange(60, 14, datagrams=True)
+        link, far = line.links
+        caught = [[], []]
+        for end in range(2):
+            line.wires[end].script = lambda index, data, end=end: caught[end].append(data) or data
+        app = link._client
+        for k in range(80):
+            far.queue.append((LIMPET, False, b"%d" % k))
+            app.queue.append(b"%d" % k)
+        self.assertTrue(line.until(lambda: len(far.got) == 140 and len(app.got) == 140))
+        line.run(300)
+        frames = [[d.lstrip(b"\0") for d in side] for side in caught]
+        del caught[0][:], caught[1][:]
+        for end in range(2):
+            other = line.links[1 - end]
+            late = (link.stats.rx_replayed, far.late)[1 - end]
+            for data in frames[end][:20]:
+                other.feed(bytearray(data), len(data), line.now())
+            now = (link.stats.rx_replayed, far.late)[1 - end]
+            self.assertEqual(now - late, 20, end)
+        line.run(100)
+        self.assertEqual((len(far.got), len(app.got)), (140, 140))
+        self.assertEqual((link.stats.sessions, far.sessions), (1, 1))
+
     def test_who_disagrees_gets_no_session(self):
         for name, options in (
             ("a key on one side", {"key": KEY, "options": {"auth": None}}),
             ("another key", {"key": KEY}),
             ("a stream on one side", {"stream": True}),
+            ("datagrams on one side", {"datagrams": True}),
         ):
             with self.subTest(name):
                 line, _ = talk(6, **options)
                 if name == "another key":
                     line.links[1].key = b"another key than that"
-                if name == "a key on one side":
+                if name in ("a key on one side", "datagrams on one side"):
                     line.links[0] = Link(11, 5, Random(5), App())
                 line.run(3000)
                 self.assertEqual((line.links[0].state == UP, line.links[1].state), (False, 0))

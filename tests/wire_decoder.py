@@ -113,7 +113,7 @@ Null = namedtuple("Null", ("direction", "probe", "twice", "ack", "credit", "bits
 Data = namedtuple("Data", ("direction", "bulk", "service", "seq", "ack", "payload"))
 Mfmt = namedtuple("Mfmt", ("direction", "payload"))
 
-NEED, PROBE, CLOSE, STREAM, KEYED = 1, 2, 4, 8, 16
+NEED, PROBE, CLOSE, STREAM, KEYED, COUNTED = 1, 2, 4, 8, 16, 32
 NULL, HELO, LIMPET = 0, 1, 2
 BULK, RELIABLE = 0x80, 0x40
 _HELO = ">B4I4BHB"
@@ -201,6 +201,11 @@ def helo(
     head = bytes([0x80 | direction, HELO, 1])
     numbers = (flags, node, node_epoch, epoch, echo, size, slots, every, delay, silence)
     return head + struct.pack(_HELO, *(numbers + (len(text),))) + text
+
+
+def count(number):
+    """Return what goes between a packet and its check in a counted session: section 10."""
+    return struct.pack(">H", number & 0xFFFF)
 
 
 # Keys: section 7

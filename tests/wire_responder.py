@@ -17,12 +17,16 @@ _PACKET_MAX = 255
 
 
 class Responder:
-    """One side. node: its id; seed: of its epochs; key: bytes or None; stream: no acks."""
+    """One side. node: its id; seed: of its epochs; key: bytes or None.
 
-    def __init__(self, node, seed, key=None, stream=False, text=b"", slots=1):
+    stream: no acks; datagrams: frames may overtake each other.
+    """
+
+    def __init__(self, node, seed, key=None, stream=False, text=b"", slots=1, datagrams=False):
         self.node = node
         self.key = key
         self.stream = stream
+        self.counted = datagrams and key is None
         self.text = text
         self.slots = slots
         self.seed = seed
@@ -31,6 +35,7 @@ class Responder:
         self.sessions = 0
         self.got = []  # what came, as wire_decoder.Data and Mfmt
         self.bad = 0
+        self.late = 0
         self.peer = None  # the HELO of the running session's other side
         self.queue = []  # (service, bulk, data) to be sent reliably
         self.once = []  # whole packets to be sent once
@@ -99,6 +104,8 @@ class Responder:
         packet = frame[:-2]
         if self.key is not None:
             packet = self._opened(packet)
+        elif self.counted:
+            packet = self._uncounted(packet)
         self._heard = self._now
         self._packet(wire.parse(packet))
 
@@ -110,6 +117,16 @@ class Responder:
             raise wire.Bad("forged")
         self._keyed_in = counter + 1
         return packet[:-10]
+
+    def _uncounted(self, packet):
+        # What is 30 or more behind the highest is too late.
+        ahead = (packet[-2] << 8 | packet[-1]) - self._count_in & 0xFFFF
+        if 0x8000 < ahead <= 0x10000 - 30:
+            self.late += 1
+            raise wire.Bad("late")
+        if ahead <= 0x8000:
+            self._count_in += ahead
+        return packet[:-2]
 
     def _packet(self, packet):
         if isinstance(packet, wire.Null):
@@ -146,6 +163,8 @@ class Responder:
             return
         if helo.node == self.node or bool(helo.flags & wire.STREAM) != self.stream:
             return
+        if bool(helo.flags & wire.COUNTED) != self.counted:
+            return
         if self.state and (helo.epoch == self.peer.epoch or helo.flags & wire.PROBE):
             if helo.epoch != self.peer.epoch:
                 return
@@ -178,6 +197,7 @@ class Responder:
         if self.key is not None:
             self._ways = wire.way_keys(self.key, self._me, (self.peer.epoch, self.peer.nonce))
         self._keyed_in = self._keyed_out = self._expected = self._number = 0
+        self._count_in = self._count_out = 0
         self._tell = False
         self._out = None  # (number, packet) that is not acknowledged
         self._heard = self._said = self._resent = self._now
@@ -251,6 +271,9 @@ class Responder:
         if self.key is not None:
             trailer = wire.trailer(self._ways[0], self._keyed_out, packet)
             self._keyed_out += 1
+        elif self.counted:
+            trailer = wire.count(self._count_out)
+            self._count_out += 1
         return wire.frame(packet, self._start(True), trailer)
 
     def _helo_frame(self, flags):
@@ -260,6 +283,8 @@ class Responder:
             me, peer = self._me, self.peer
         if self.stream:
             flags |= wire.STREAM
+        if self.counted:
+            flags |= wire.COUNTED
         if self.key is not None:
             flags |= wire.KEYED
         echo = peer.epoch if peer is not None else 0

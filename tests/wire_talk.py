@@ -42,10 +42,11 @@ class Way:
 class Session:
     """A pair of epochs, [of side 0, of side 1], and both of its ways."""
 
-    def __init__(self, epochs, keys, slots, stream):
+    def __init__(self, epochs, keys, slots, flags):
         self.epochs = epochs
         self.slots = slots
-        self.stream = stream
+        self.stream = flags & wire.STREAM > 0
+        self.counted = flags & wire.COUNTED > 0
         self.begun = [False, False]  # the side has sent a frame
         self.known = [False, False]  # the side has been told its own epoch
         self.ways = []
@@ -100,6 +101,8 @@ class Talk:
         packet = frame[:-2]
         if way.key is not None:
             packet = self._unsealed(way, packet)
+        elif session.counted:
+            packet = self._uncounted(way, packet)
         packet = wire.parse(packet)
         self.packets.append((side, packet))
         if isinstance(packet, wire.Null):
@@ -121,6 +124,13 @@ class Talk:
         way.counter += 1
         return packet
 
+    def _uncounted(self, way, packet):
+        if packet[-2:] != wire.count(way.counter):
+            raise wire.Bad("the count of frames is wrong")
+        way.counter += 1
+        self._count("counted")
+        return packet[:-2]
+
     # Sessions
 
     def _helo(self, side, helo):
@@ -131,6 +141,8 @@ class Talk:
                 raise wire.Bad("a HELO without the key")
             if wire.hmac(self.key, helo.signed)[:8] != helo.mac:
                 raise wire.Bad("a HELO whose MAC is wrong")
+            if helo.flags & wire.COUNTED:
+                raise wire.Bad("a HELO with a key and COUNTED")
         offers = self._offers[side]
         old = offers.get(helo.epoch)
         if old is None:
@@ -170,11 +182,10 @@ class Talk:
         word = (helo.epoch ^ helo.echo) & 0xFFFF
         if word in (0, 0xFFFF, 0x1D0F, 0xE2F0) and keys is None:
             raise wire.Bad("a session word that must not be")
-        stream = helo.flags & wire.STREAM
-        if stream != theirs.flags & wire.STREAM:
-            self._count("stream refused")
+        if (helo.flags ^ theirs.flags) & (wire.STREAM | wire.COUNTED):
+            self._count("refused")
             return
-        made = Session(epochs, keys, min(helo.slots, theirs.slots), bool(stream))
+        made = Session(epochs, keys, min(helo.slots, theirs.slots), helo.flags)
         made.known[1 - side] = True
         self._sessions.append(made)
         del self._sessions[:-12]
@@ -281,8 +292,10 @@ class Talk:
                 self._count("in pieces")
                 self._record(session, side, wire.parse_record(data[0], data[1:], True), True)
             return
-        if here.piece and record.kind == "context":
-            raise wire.Bad("a context is assigned between two pieces")
+        if here.piece and record.kind not in ("announcement", "request", "reply"):
+            raise wire.Bad("%s between two pieces" % record.kind)
+        if here.piece and here.piece[0] & 0x60 == 0x60:
+            raise wire.Bad("something overtakes a control record in pieces")
         self.records.append((side, record))
         if record.kind in ("listen", "replier", "unlisten", "unreplier"):
             self._bind(here, record)

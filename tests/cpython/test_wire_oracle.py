@@ -81,6 +81,16 @@ def test_keys_and_macs_of_the_table() -> None:
     assert seen == 6
 
 
+def test_counts_of_the_table() -> None:
+    counts = {"counted_data": 0, "counted_ack": 0, "counted_wrap": 0xFFFF}
+    packets = {row[0]: bytes.fromhex(row[2]) for row in rows()}
+    for name, count in counts.items():
+        assert packets[name][-2:] == count.to_bytes(2, "big"), name
+    assert packets["counted_data"][:-2] == packets["data_first"]
+    assert packets["counted_ack"][:-2] == packets["ack"]
+    assert packets["counted_wrap"][:-2] == packets["null_probe"]
+
+
 def test_the_document_shows_every_row() -> None:
     text = (TESTS.parent / "docs" / "wire.md").read_text()
     shown = {}

@@ -14,6 +14,8 @@ import pytest
 import wire_decoder as wire
 from helpers_bus import Pair, Reader
 from limpet.rand import Random
+from limpet.ticks import ticks_add, ticks_diff
+from limpet.transport.udp import UDPDriver
 from wire_talk import Talk
 
 RUN_MS = 3000
@@ -21,6 +23,73 @@ KEY = bytes(range(32))
 NOISY = {"loss": 0.05, "corrupt": 0.03, "duplicate": 0.03}
 SERVICE = 16
 Tamper = Callable[[bytes], bytes]
+
+
+class Net:
+    """One direction of a network: some datagrams are lost, come twice, or are overtaken."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.flight: list[tuple[int, bytes]] = []  # when it arrives, what
+        self.overtaken = self.packed = 0  # datagrams; with more than one frame in them
+
+    def carry(self, data: bytes, now: int) -> None:
+        r = self.random
+        self.packed += data.strip(b"\0").count(b"\0") > 0
+        for _ in range((1, 1, 1, 2)[r.below(4)] if r.below(20) else 0):
+            late = 1 + (0 if r.below(10) else r.below(40))
+            self.overtaken += bool(self.flight) and ticks_diff(self.flight[-1][0], now) > late
+            self.flight.append((ticks_add(now, late), data))
+
+    def due_in(self, now: int) -> int:
+        return min([max(0, ticks_diff(due, now)) for due, _ in self.flight], default=10000)
+
+    def arrived(self, now: int) -> bytes:
+        for one in self.flight:
+            if ticks_diff(one[0], now) <= 0:
+                self.flight.remove(one)
+                return one[1]
+        return b""
+
+
+class Datagrams(UDPDriver):
+    """An end of a Pair that has a network to itself. It stands in for its socket, too."""
+
+    is_local = True
+    blocked = False
+
+    def __init__(self, outgoing: Any, incoming: Any) -> None:
+        UDPDriver.__init__(self, ("far", 7400))
+        self.now = 0
+        self.line = outgoing
+        nets = [vars(pipe).setdefault("net", Net(3)) for pipe in (outgoing, incoming)]
+        self.there, self.back = nets
+
+    def _open(self) -> None:
+        self._opened = self
+
+    def _reopen(self) -> bool:
+        return True
+
+    def _close(self) -> None:
+        pass
+
+    def pump(self, now_ms: int) -> bool:
+        self.now = now_ms
+        return UDPDriver.pump(self, now_ms)
+
+    def due(self, now_ms: int) -> int:
+        return min(UDPDriver.due(self, now_ms), self.back.due_in(now_ms))
+
+    def _read(self, buf: bytearray) -> int:
+        data = self.back.arrived(self.now)
+        buf[: len(data)] = data
+        return len(data)
+
+    def _write(self, buf: bytearray, start: int, count: int) -> int:
+        if not self.line.cut:
+            self.there.carry(bytes(buf[start : start + count]), self.now)
+        return count
 
 
 class Heard(Pair):
@@ -216,6 +285,19 @@ def test_over_a_reliable_stream(seed: int) -> None:
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["", "keyed"])
+@pytest.mark.parametrize("seed", range(4))
+def test_over_datagrams(seed: int, key: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UDP's own driver, several frames to a datagram; without a key each frame has its count."""
+    monkeypatch.setattr("helpers_bus.End", Datagrams)
+    heard, pair = talk(seed, largest=780, key=key, faults=seed > 1, ms=2 * RUN_MS)
+    check(heard, "in pieces", "again", "gap", "mfmt", "null", "unreliable", "twice")
+    frames = len([p for _, p in heard.packets if not isinstance(p, wire.Helo)])
+    assert heard.seen.get("counted", 0) == (0 if key else frames)
+    for driver in pair.drivers:
+        assert driver.there.overtaken > 20 and driver.there.packed > 20
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["", "keyed"])
 @pytest.mark.parametrize("seed", range(8))
 def test_resets_and_cuts(seed: int, key: bytes | None) -> None:
     """Sides start anew and lines are cut at any moment: each session keeps to the rules."""
@@ -301,6 +383,12 @@ def test_the_reader_notices_a_wrong_key_and_a_wrong_start(
     pair = Heard(other, join_a={"key": KEY}, join_b={"key": KEY})
     pair.run(500)
     assert {p.split(": ")[1] for p in other.problems} >= {"a HELO whose MAC is wrong"}
+    with monkeypatch.context() as patch:
+        patch.setattr("helpers_bus.End", Datagrams)
+        seal = "limpet.counted.Counted.seal"
+        patch.setattr(seal, lambda self, packet, size: packet.__setitem__(size, 0) or size + 2)
+        heard, _ = talk(1)
+    assert any("the count of frames is wrong" in problem for problem in heard.problems)
     monkeypatch.setattr("limpet.session.check_start", lambda sender, receiver: 0x1234)
     heard, _ = talk(1)
     assert any("a frame of no session" in problem for problem in heard.problems)
