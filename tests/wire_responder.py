@@ -121,11 +121,12 @@ class Responder:
     def _uncounted(self, packet):
         # What is 30 or more behind the highest is too late.
         ahead = (packet[-2] << 8 | packet[-1]) - self._count_in & 0xFFFF
-        if 0x8000 < ahead <= 0x10000 - 30:
+        if self._count_in >= 0 and 0x8000 < ahead <= 0x10000 - 30:
             self.late += 1
             raise wire.Bad("late")
-        if ahead <= 0x8000:
-            self._count_in += ahead
+        self._newest = self._count_in < 0 or 0 < ahead <= 0x8000
+        if self._newest:
+            self._count_in = packet[-2] << 8 | packet[-1]
         return packet[:-2]
 
     def _packet(self, packet):
@@ -147,7 +148,7 @@ class Responder:
             self._tell = True
 
     def _acked(self, ack):
-        if self._out is not None and (ack - self._out[0]) & 255 == 1:
+        if self._newest and self._out is not None and (ack - self._out[0]) & 255 == 1:
             self._out = None
             self._number = (self._number + 1) & 255
 
@@ -197,7 +198,9 @@ class Responder:
         if self.key is not None:
             self._ways = wire.way_keys(self.key, self._me, (self.peer.epoch, self.peer.nonce))
         self._keyed_in = self._keyed_out = self._expected = self._number = 0
-        self._count_in = self._count_out = 0
+        self._count_in = -1  # of the latest frame
+        self._count_out = 0
+        self._newest = True
         self._tell = False
         self._out = None  # (number, packet) that is not acknowledged
         self._heard = self._said = self._resent = self._now
