@@ -111,7 +111,12 @@ class Classes(Case):
         desk = bench.desks[0]
         desk.put(SURE_BULK, 12, 20)
         bench.line.run(300)
-        self.assertEqual(bench.line.links[0].unacked(), 7)
+        link = bench.line.links[0]
+        self.assertEqual(link.unacked(), 7)
+        bench.line.side = 0
+        for _ in range(3):  # a driver may ask at any time
+            link.take(bytearray(300), bench.line.now())
+            self.assertEqual(link.unacked(), 7)
         desk.put(SURE_URGENT, 3, 20)
         bench.line.run(300)
         self.assertEqual(bench.line.links[0].unacked(), 8)
@@ -219,6 +224,20 @@ class Mfmt(Case):
             bench.line.until(lambda n=before: bench.desks[1].got.get(MFMT, 0) > n, 200)
             self.assertTrue(bench.line.now_us - start < 23000, bench.line.now_us - start)
             bench.run(30)
+        self.good(bench)
+
+    def test_the_others_get_a_turn(self):
+        """Endless MFMT leaves one frame in nine: reliable packets, resends and acks go on."""
+        bench = Served(16).connect()
+        for wire in bench.line.wires:
+            wire.loss = 20
+        for desk in bench.desks:
+            desk.endless = {MFMT: 40, SURE_BULK: 60, SURE_URGENT: 60}
+        bench.run(6000 // STEP)
+        for desk in bench.desks:
+            sure = desk.got[SURE_BULK] + desk.got[SURE_URGENT]
+            share = 100 * sure // (desk.got[MFMT] + sure)
+            self.assertTrue(6 <= share <= 14, (share, desk.got))
         self.good(bench)
 
     def test_only_between_compatible_tiles(self):

@@ -256,6 +256,18 @@ class Held(Case):
             self.assertTrue(bench.line.until(lambda b=bench: b.desks[1].total == 22, 500))
             self.assertEqual(bench.judge.faults, [])
 
+    def test_the_5_s_begin_anew_with_a_session(self):
+        """What is held has its own 5 s, whatever was held in a session before."""
+        bench = Served(11, {"window": 4, "silence_ms": 20000}).connect()
+        for _ in range(3):
+            bench.desks[1].places = 0
+            bench.desks[0].put(SURE, 2)
+            bench.run(HELD_MS - 300)
+            self.assertEqual(bench.line.links[1].stats.rx_dropped, 0)
+            bench.line.restart(0)
+            self.assertTrue(bench.line.until(bench.line.up, 100))
+            bench.run(50)
+
     def test_limpets_payloads_wait_for_what_is_before_them(self):
         """One order for all reliable ones: a payload behind a held packet comes right after it."""
         bench = Served(10).connect()

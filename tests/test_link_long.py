@@ -259,6 +259,14 @@ class Clock(Case):
             bench.line.run(100)
             bench.cut()
 
+        def losing(bench):
+            for i in range(2):
+                bench.say(i, -1)
+            bench.line.run(100)
+            bench.cut(0)
+            bench.line.run(60)
+            bench.line.at(1000, bench.cut)
+
         def dead(bench):
             bench.cut(0, 1)
             bench.line.run(8000)
@@ -266,8 +274,8 @@ class Clock(Case):
 
         ahead = (1, 90, 500, 5000, 3_600_000, _HALF - 1, _HALF, _HALF + 1)
         back = (-1, -90, -5000, -100_000, 9000 - _HALF)
-        for act in (idle, busy, waiting, dead):
-            jumps = ahead + back
+        for act in (idle, busy, waiting, losing, dead):
+            jumps = ahead[:5] if act is losing else ahead + back
             for k in range(0, len(jumps), 1 + STEP // 2):
                 for sides in ((0,), (1,), (0, 1)):
                     bench = self.jumps(jumps[k], sides, act)
