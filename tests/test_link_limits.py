@@ -62,6 +62,28 @@ class Wires(Case):
         self.pair.run(5)
         self.ends(serial, "Link.Lost", "unknown")
 
+    def test_a_session_that_ends_while_it_holds_the_wire_back(self):
+        """A full service's packet is kept, and nothing is taken from the wire: both end with it."""
+        for ends in ("our string", "its string", "reset"):
+            self.make(join_a={"reliable": True}, join_b={"reliable": True})
+            near, far = (bus.tile for bus in self.pair.buses)
+            near.open(20)
+            channel = far.open(20, 98)
+            for _ in range(5):
+                near.send(near.neighbours[0], 20, bytes(60))
+            self.pair.run(100)
+            self.assertTrue(self.pair.limpets[1].link._rx.paused)
+            if ends == "our string":
+                far.set_compatibility("another")
+            elif ends == "its string":
+                near.set_compatibility("another")
+            else:
+                self.pair.reset(0)
+            before = channel.count
+            self.pair.run(5000)
+            self.assertTrue(self.pair.up(), ends)
+            self.assertEqual(channel.count, before)  # nothing of the session that has ended
+
     def test_another_wire_may_break_for_a_moment(self):
         self.make()
         before = self.pair.limpets[0].link.stats.sessions

@@ -23,7 +23,8 @@ _GONE = const(-5)  # -EIO
 class UARTDriver(Driver):
     """Joins a bus to a byte stream.
 
-    UARTDriver("/dev/ttyACM0"), UARTDriver("socket://host:7000") on a host; on a board
+    UARTDriver("/dev/ttyACM0"), UARTDriver("socket://host:7000") on a host, or
+    UARTDriver(socket=connected), a stream socket that is ours from then on; on a board
     UARTDriver(board.LINK) with LINK = {"uart": 0, "tx": 0, "rx": 1, "baud": 115200}. Flow control:
     rtscts=True on a host, pins "rts" and "cts" on a board. Other settings go to pyserial or
     machine.UART. Bus.join opens the device, or open() before that: both raise OSError with a

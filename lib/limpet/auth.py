@@ -117,6 +117,7 @@ class Auth:
         self._offer: tuple[int, bytes, int, bytes] | None = None
         self._candidate: _Keys | None = None
         self._session: _Keys | None = None
+        self.newest = True  # what open() has found right last was the latest so far
         self.nonce = b""  # ours, for the next session epoch
         # Of the latest HELO that check_helo() has found right; zeros: it knows none of ours.
         self.their_nonce = self.echo_nonce = bytes(_NONCE)
@@ -214,4 +215,5 @@ class Auth:
             keys.into.digest(pack(">I", counter), packet, size), packet, size + 2
         ):
             return _FORGED
+        self.newest = counter > keys.highest
         return size if keys.accept(counter) else _REPLAYED

@@ -3,9 +3,10 @@
 
 Rules: sequence numbers and acks have 8 bits, so one that is late by some 200 frames would pass for
 a new one. Each frame of such a session carries how many its side has sent, 16 bits behind the
-packet; what is 30 or more behind the latest is dropped and counted as replayed. That is enough: an
-ack is sent for each fourth frame at the least, so one that is 30 frames old is at most 120 frames
-and a window behind. It stands in for Auth (auth.py), which counts, too.
+packet; what is 30 or more behind the latest is dropped and counted as replayed: its number may be
+of a lap before. Acks may get there sooner, as one can be for a whole window: they, and the credit
+with them, are taken from the latest frame only (`newest`). It stands in for Auth (auth.py), which
+counts, too.
 """
 
 from .port import const
@@ -22,6 +23,7 @@ class Counted:
     """Both directions' counts of one link's session."""
 
     def __init__(self) -> None:
+        self.newest = True  # what open() has seen last was the latest so far
         self._first = -1  # count of the frame that began the session, -1: a HELO has
         self.adopt()
 
@@ -47,12 +49,14 @@ class Counted:
         if size < 1:
             return _FORGED
         count = packet[size] << 8 | packet[size + 1]
+        self.newest = True
         if candidate:
             self._first = count
             return size
         if self._highest >= 0:
             behind = (self._highest - count) & 0xFFFF
             if behind < 0x8000:
+                self.newest = False
                 return size if behind < _LATE else _REPLAYED
         self._highest = count
         return size

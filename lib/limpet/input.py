@@ -99,7 +99,8 @@ class Input:
         packet[0] = packet[0] & _KIND | self._byte0 & 7  # DIR is the source now
         if packet[0] & _KIND == _ROUTED and packet[1] & _RELIABLE and size >= _HEAD:
             if packet[1] & _SERVICE:
-                self._tx.acked(packet, _HEAD - 1, 0, self._now_ms)
+                if self._guard is None or self._guard.newest:
+                    self._tx.acked(packet, _HEAD - 1, 0, self._now_ms)
                 self._accept(packet, size)
                 return
         self._packet(packet, size)
@@ -156,7 +157,8 @@ class Input:
             self._tx.came_twice()
         if packet[1] & _PROBE:
             self._rx.asked()
-        self._tx.acked(packet, _NULL_ACK, size, self._now_ms)
+        if self._guard is None or self._guard.newest:
+            self._tx.acked(packet, _NULL_ACK, size, self._now_ms)
 
     def _accept(self, packet: bytearray, size: int) -> None:  # hot:
         room = self._has_room(packet, size)

@@ -223,6 +223,7 @@ class Link(Input, Output):
 
     def _end(self, now_ms: int) -> None:
         neighbour = self.neighbour
+        self._rx.reset(self.window, now_ms)  # what it keeps is of this session
         self._become(DOWN, now_ms)
         neighbour.compatible = False
         neighbour.payload_max = 0

@@ -80,3 +80,30 @@ def test_requests_without_acks(relay: Relay) -> None:
     finally:
         board.close()
         host.close()
+
+
+def test_sockets_that_somebody_else_has_made() -> None:
+    """Accepted or paired: each serves one limpet, and its end ends the session at once."""
+    host = Bus(node=1)
+    board = Bus(node=2)
+    replier = board.ksock()
+    replier.bind("$.Never", True)
+    one, two = socket.socketpair()
+    try:
+        here = host.join(UARTDriver(socket=one), reliable=True, silence_ms=60000)
+        there = board.join(UARTDriver(socket=two), reliable=True, silence_ms=60000)
+        board.start()
+        host.start()
+        host.wait_for_replier("$.Never", timeout_ms=5000)
+        asker = host.ksock()
+        asker.request("$.Never", b"data")
+        assert replier.wait_for_msg(5000) is not None
+        there.driver.close()  # type: ignore[union-attr]
+        answer = asker.wait_for_msg(5000)
+        assert answer is not None and answer.name == "$.KBUS.Link.Lost"
+        assert here.link.stats.device_lost == 1
+        assert here.link.state != UP
+    finally:
+        board.close()
+        host.close()
+    assert one.fileno() == two.fileno() == -1

@@ -100,6 +100,18 @@ class SerialStream(Stream):
         return True
 
 
+class GivenStream(Stream):
+    """A connected stream socket that somebody else has made. Once it is closed, it is gone."""
+
+    def __init__(self, made: socket.socket) -> None:
+        made.setblocking(False)
+        Stream.__init__(self, made, False)
+
+    def reopen(self) -> bool:
+        """Raise OSError: who made it has to make another one, and a driver for it."""
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+
 class SocketStream(Stream):
     """A TCP connection. The address that the name had at first stays in use."""
 
@@ -143,9 +155,13 @@ class SocketStream(Stream):
 def open_uart(settings: "dict[str, Any]") -> Stream:
     """Open settings["port"], a device, a pty or socket://host:port, at settings["baud"].
 
+    Or take settings["socket"], a connected stream socket, which is ours from then on.
+
     The rest of `settings` goes to pyserial (`rtscts`, `dsrdtr`, ...). A device is then ours alone.
     Raises OSError with a sentence that says what to do.
     """
+    if "socket" in settings:
+        return GivenStream(settings["socket"])
     port = settings.get("port")
     if not isinstance(port, str) or not port:
         raise ValueError('settings need a "port": a device path or socket://host:port')
