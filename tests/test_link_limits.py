@@ -63,7 +63,7 @@ class Wires(Case):
         self.ends(serial, "Link.Lost", "unknown")
 
     def test_a_session_that_ends_while_it_holds_the_wire_back(self):
-        """A full service's packet is kept, and nothing more is taken: both end with the session."""
+        """A full service's packet is kept, nothing more is taken: both end with the session."""
         for ends in ("our string", "its string", "reset"):
             self.make(join_a={"reliable": True}, join_b={"reliable": True})
             near, far = (bus.tile for bus in self.pair.buses)
