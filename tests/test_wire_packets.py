@@ -434,6 +434,23 @@ class Talk(unittest.TestCase):
         self.hears(c, "helo_string")
         self.assertEqual(c._session.offered[1:3], (33, 0x3FFFFFFF))
 
+    def test_bytes_of_later_versions(self):
+        """What is behind the known ones is ignored and counted, once for each packet."""
+        b = make(1)
+        self.hears(b, "helo_string")
+        self.assertEqual(b.stats.rx_trailing, 1)
+        a, b = self.up()
+        for size, more in ((3, 0), (4, 0), (12, 0), (13, 1), (255, 1)):
+            before = a.stats.rx_trailing
+            data = wire.frame((b"\x86\x00\x00\x08" + bytes(251))[:size], 0x6714)
+            a.feed(bytearray(data), len(data), self.now)
+            self.assertEqual(a.stats.rx_trailing - before, more, size)
+        hello = self.rows["helo_confirm"][0] + b"\xff"
+        data = wire.frame(hello, 0xFFFF)
+        b.feed(bytearray(data), len(data), self.now)
+        self.assertEqual((a.stats.rx_trailing, b.stats.rx_trailing), (2, 1))
+        self.assertEqual((a.state, b.state), (UP, UP))
+
     def test_every_row_has_been_said(self):
         for name in dir(self):
             if name.startswith("test_") and name != "test_every_row_has_been_said":
