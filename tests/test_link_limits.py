@@ -7,8 +7,10 @@ from helpers_bus import Case
 from helpers_link import pair
 from limpet import URGENT
 from limpet.link import UP
+from limpet.stats import Stats
 from limpet.ticks import ticks_add
 from limpet.tile import Tile
+from limpet.window import Sender
 
 
 class Vain(unittest.TestCase):
@@ -50,6 +52,23 @@ class Vain(unittest.TestCase):
         line.run(60000)
         self.assertEqual(line.links[0].stats.sessions, 1)
         self.assertTrue(len(other.log) > 300, len(other.log))
+
+
+class Credit(unittest.TestCase):
+    def test_it_counts_from_its_own_ack(self):
+        """Also where the window is smaller than the peer's places: 5 of 8 there are 3, 2 on."""
+        sender = Sender(4, 64, Stats(), False)
+        sender.reset(4, 8, 40, 250, 0)
+        for i in range(4):
+            sender.add(sender.free(0), 10, 0)
+            sender.sent(i, 0)
+        sender.acked(bytearray([0x80, 0, 0, 5]), 2, 4, 10)
+        self.assertEqual(sender.open, 4)
+        sender.acked(bytearray([0x80, 0x42, 9, 2]), 3, 0, 20)  # as a data frame says it
+        self.assertEqual(sender.open, 3)
+        sender.acked(bytearray([0x80, 0, 2, 8]), 2, 4, 30)
+        sender.acked(bytearray([0x80, 0x42, 9, 4]), 3, 0, 40)
+        self.assertEqual(sender.open, 4)
 
 
 class Wires(Case):

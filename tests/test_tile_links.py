@@ -77,6 +77,7 @@ class Passing(unittest.TestCase):
         events = two.tiles[0].events
         buf = bytearray(8)
         two.tiles[1].set_compatibility("another")
+        two.pair.run(500)
         two.tiles[1].set_compatibility("another")  # the same: nothing happens
         two.pair.run(500)
         self.assertEqual(events.count, 2)

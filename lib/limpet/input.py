@@ -145,6 +145,8 @@ class Input:
                 self.stats.count("rx_closed")
         elif packet[0] & _KIND != _ROUTED or size < _ONCE_HEAD:
             self.stats.count("rx_unknown")
+        elif packet[1] & _RELIABLE and packet[1] & _SERVICE:
+            self.stats.count("rx_unknown")  # too short for its numbers
         elif packet[1] & _SERVICE:
             self._serve(packet, _ONCE_HEAD, size)
         elif size > _NULL_ACK:

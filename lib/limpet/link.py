@@ -209,7 +209,7 @@ class Link(Input, Output):
         # Whichever side's limit runs out first ends the session: try several times before.
         wait = min(self.silence_ms, fields[9]) >> 2
         self._over = False
-        self._tx.reset(self.window, fields[8], wait, now_ms)
+        self._tx.reset(self.window, fields[6], fields[8], wait, now_ms)
         self._rx.reset(self.window, now_ms)
         self.heard_ms = self._sent = now_ms
         self._held_at = -1

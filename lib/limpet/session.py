@@ -163,6 +163,7 @@ class Session:
 
     def heard(self, packet: bytearray, size: int, up: bool) -> int:
         """Take a HELO whose check was right; return what it means."""
+        self.trailing = False
         if packet[2] != _VERSION:
             return self._refuse(
                 "neighbour has protocol version %d, this side %d: update one"

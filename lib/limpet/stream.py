@@ -24,7 +24,9 @@ class StreamSender:
         self.sizes = bytearray(1)
         self.base = self.next = 0
 
-    def reset(self, limit: int, peer_delay_ms: int, ceiling_ms: int, now_ms: int) -> None:
+    def reset(
+        self, limit: int, places: int, peer_delay_ms: int, ceiling_ms: int, now_ms: int
+    ) -> None:
         """Begin with number 0."""
         self.base = self.next = 0
 

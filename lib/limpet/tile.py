@@ -131,11 +131,14 @@ class Tile:
     def set_compatibility(self, text: str) -> None:
         """Tell all neighbours, now and later, another string: MFMT passes where both are the same.
 
-        text: up to 45 bytes (else ValueError). It ends the sessions, new ones follow.
+        text: up to 45 bytes (else ValueError). Another one than before ends the sessions, and new
+        ones follow.
         """
         if len(text.encode()) > _TEXT_MAX:
             raise ValueError(f"a compatibility string has up to {_TEXT_MAX} bytes")
         with self.waiter.lock:
+            if text == self._compatibility:
+                return
             self._compatibility = text
             for neighbour in self.neighbours:
                 neighbour.link.change_compatibility(text, self.now_ms)

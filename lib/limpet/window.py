@@ -52,14 +52,17 @@ class Sender:
         self._mask = slots - 1
         self._stats = stats
         self._datagrams = datagrams
-        self.reset(slots, 0, 0, 0)
+        self.reset(slots, slots, 0, 0, 0)
 
-    def reset(self, limit: int, peer_delay_ms: int, ceiling_ms: int, now_ms: int) -> None:
+    def reset(
+        self, limit: int, places: int, peer_delay_ms: int, ceiling_ms: int, now_ms: int
+    ) -> None:
         """Forget all frames; have at most `limit` on their way, acked after `peer_delay_ms`.
 
-        ceiling_ms: the longest wait for an ack.
+        places: those that the peer has. ceiling_ms: the longest wait for an ack.
         """
         self._limit = limit
+        self._places = self._credit = places
         self.open = limit  # frames from `base` on that may be sent: what the peer has room for
         self._ceiling = ceiling_ms
         self._delay = peer_delay_ms
@@ -140,7 +143,7 @@ class Sender:
         if not self._advance(packet[at]):
             return
         if end:
-            self._grant(packet[at + 1] if at + 1 < end else self._limit, now_ms)
+            self._grant(packet[at + 1] if at + 1 < end else self._places, now_ms)
         at += 2
         seq = self.base + 1
         while at < end and at < _BITS_END:
@@ -156,6 +159,7 @@ class Sender:
                 self._find_lost(now_ms)
 
     def _grant(self, credit: int, now_ms: int) -> None:  # hot:
+        self._credit = credit
         credit = min(credit, self._limit)
         if credit > self.open:
             self._vain = -1
@@ -171,8 +175,9 @@ class Sender:
             self._confirm(self.base & self._mask)
             self.base = (self.base + 1) & 255
             self._vain = -1
-            if 0 < self.open < self._limit:
-                self.open -= 1  # credit counts from the ack that came with it
+            if 0 < self._credit < self._places:
+                self._credit -= 1  # it counts from the ack that came with it
+                self.open = min(self._credit, self._limit)
         return True
 
     def _pick(self, bits: int, seq: int) -> None:  # hot:

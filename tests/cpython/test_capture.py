@@ -416,6 +416,19 @@ class TestOfALink:
             r"limpet: announcement \$\.News\.Today from Ksock \d+ number 3 3 bytes", text
         )
 
+    def test_the_count_of_datagrams(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is no part of the packet either."""
+        monkeypatch.setattr("helpers_bus.End.datagrams", True)
+        text = self.talk(tmp_path / "x.pcapng")
+        for told in (
+            r"> HELO NEED COUNTED node",
+            r"> \w+ count 000\d seq 1 ack 1 limpet: announcement \$\.News\.Today from Ksock \d+ "
+            r"number 2 3 bytes",
+            r"< \w+ count 000\d ack 3",
+        ):
+            assert re.search(told, text), told
+        assert "malformed" not in text and "unknown" not in text
+
     def test_one_that_begins_within_a_session(self, tmp_path: Path) -> None:
         text = self.talk(tmp_path / "x.pcapng", late=True)
         lines = text.splitlines()[1:]

@@ -20,8 +20,10 @@ from ..status import CODE_MAX, name_of
 _TEXT_MAX = 2000  # characters
 _HELO_START = 0xFFFF  # of its check
 _HELO_FIELDS = ">B4I4BHB"
-_FLAGS = ("NEED", "PROBE", "CLOSE", "STREAM", "KEYED")
+_FLAGS = ("NEED", "PROBE", "CLOSE", "STREAM", "KEYED", "COUNTED")
 _KEYED = 16
+_COUNTED = 32
+_COUNT = 2
 _TRAILER = 10
 _DIRECTIONS = "NT NE ET SE ST SW WT NW".split()
 _SERVICES = {1: "liveness", 2: "limpet", 3: "counter", 4: "kstate", 8: "files", 9: "physics"}
@@ -34,9 +36,9 @@ class _Side:
     """What is known of one side's frames in its session."""
 
     def __init__(self) -> None:
-        self.starts: list[tuple[int, str, bool]] = []  # checks' starts, session, keyed
+        self.starts: list[tuple[int, str, int]] = []  # checks' starts, session, trailer's size
         self.start = -1  # what checks start at now
-        self.keyed = False
+        self.trailer = 0  # bytes between packet and check
         self.guess = -1  # what the check of the last unknown frame would have started at
         self.begin()
 
@@ -84,23 +86,25 @@ class Explainer:
         if not session:
             return "frame of %d bytes, damaged or of an unknown session" % size
         size -= 2
-        if self._sides[out].keyed:
-            if size <= _TRAILER:
+        trailer = self._sides[out].trailer
+        if trailer:
+            if size <= trailer:
                 return session + " without its trailer"
-            size -= _TRAILER
-            session += " counter ..%04x" % (run[size] << 8 | run[size + 1])
+            size -= trailer
+            number = run[size] << 8 | run[size + 1]
+            session += (" count %04x" if trailer == _COUNT else " counter ..%04x") % number
         return session + " " + self._packet(self._sides[out], run, size)
 
     # Sessions
 
     def _session(self, out: bool, run: bytearray, size: int) -> str:
         side = self._sides[out]
-        for start, name, keyed in side.starts:
+        for start, name, trailer in side.starts:
             if crc16(run, 0, size, start) == RESIDUE:
                 if side.start != start:
                     side.begin()
                     side.whole = True
-                side.start, side.keyed = start, keyed
+                side.start, side.trailer = start, trailer
                 return name
         start = _start_of(run, size)
         if start == side.start:
@@ -109,7 +113,7 @@ class Explainer:
             side.guess = start
             return ""
         side.begin()
-        side.start, side.keyed = start, False
+        side.start, side.trailer = start, 0
         return "session ?"
 
     def _helo(self, out: bool, packet: bytearray, size: int) -> str:
@@ -126,16 +130,17 @@ class Explainer:
         if text:
             words.append("compatibility %r" % text)
         if echo and epoch ^ echo:
-            self._pair(out, epoch, echo, bool(flags & _KEYED))
+            trailer = _TRAILER if flags & _KEYED else _COUNT if flags & _COUNTED else 0
+            self._pair(out, epoch, echo, trailer)
         return "HELO " + " ".join(words)
 
-    def _pair(self, out: bool, epoch: int, echo: int, keyed: bool) -> None:
+    def _pair(self, out: bool, epoch: int, echo: int, trailer: int) -> None:
         # Newest first; a session that goes on keeps its place in the list.
         for side, one, two in (
             (self._sides[out], epoch, echo),
             (self._sides[not out], echo, epoch),
         ):
-            entry = (check_start(one, two), "%08x" % (epoch ^ echo), keyed)
+            entry = (check_start(one, two), "%08x" % (epoch ^ echo), trailer)
             if entry not in side.starts:
                 side.starts.insert(0, entry)
                 del side.starts[8:]
