@@ -14,8 +14,7 @@ import pytest
 import wire_decoder as wire
 from helpers_bus import Pair, Reader
 from limpet.rand import Random
-from limpet.ticks import ticks_add, ticks_diff
-from limpet.transport.udp import UDPDriver
+from wire_net import Datagrams
 from wire_talk import Talk
 
 RUN_MS = 3000
@@ -23,73 +22,6 @@ KEY = bytes(range(32))
 NOISY = {"loss": 0.05, "corrupt": 0.03, "duplicate": 0.03}
 SERVICE = 16
 Tamper = Callable[[bytes], bytes]
-
-
-class Net:
-    """One direction of a network: some datagrams are lost, come twice, or are overtaken."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.flight: list[tuple[int, bytes]] = []  # when it arrives, what
-        self.overtaken = self.packed = 0  # datagrams; with more than one frame in them
-
-    def carry(self, data: bytes, now: int) -> None:
-        r = self.random
-        self.packed += data.strip(b"\0").count(b"\0") > 0
-        for _ in range((1, 1, 1, 2)[r.below(4)] if r.below(20) else 0):
-            late = 1 + (0 if r.below(10) else r.below(40))
-            self.overtaken += bool(self.flight) and ticks_diff(self.flight[-1][0], now) > late
-            self.flight.append((ticks_add(now, late), data))
-
-    def due_in(self, now: int) -> int:
-        return min([max(0, ticks_diff(due, now)) for due, _ in self.flight], default=10000)
-
-    def arrived(self, now: int) -> bytes:
-        for one in self.flight:
-            if ticks_diff(one[0], now) <= 0:
-                self.flight.remove(one)
-                return one[1]
-        return b""
-
-
-class Datagrams(UDPDriver):
-    """An end of a Pair that has a network to itself. It stands in for its socket, too."""
-
-    is_local = True
-    blocked = False
-
-    def __init__(self, outgoing: Any, incoming: Any) -> None:
-        UDPDriver.__init__(self, ("far", 7400))
-        self.now = 0
-        self.line = outgoing
-        nets = [vars(pipe).setdefault("net", Net(3)) for pipe in (outgoing, incoming)]
-        self.there, self.back = nets
-
-    def _open(self) -> None:
-        self._opened = self
-
-    def _reopen(self) -> bool:
-        return True
-
-    def _close(self) -> None:
-        pass
-
-    def pump(self, now_ms: int) -> bool:
-        self.now = now_ms
-        return UDPDriver.pump(self, now_ms)
-
-    def due(self, now_ms: int) -> int:
-        return min(UDPDriver.due(self, now_ms), self.back.due_in(now_ms))
-
-    def _read(self, buf: bytearray) -> int:
-        data = self.back.arrived(self.now)
-        buf[: len(data)] = data
-        return len(data)
-
-    def _write(self, buf: bytearray, start: int, count: int) -> int:
-        if not self.line.cut:
-            self.there.carry(bytes(buf[start : start + count]), self.now)
-        return count
 
 
 class Heard(Pair):
