@@ -50,7 +50,6 @@ _CONNECTED = const(1)
 _DISCONNECTED = const(2)
 
 _HEAD = const(4)  # header of a reliable packet: two bytes, sequence number, ack
-_CHECK = const(2)
 _TRAILER = const(10)  # of a keyed frame
 _COUNT = const(2)  # of a counted one
 _STREAM = const(8)  # HELO flags
@@ -137,10 +136,10 @@ class Link(Input, Output):
         if reliable:
             from .stream import StreamReceiver, StreamSender
 
-            self._tx = StreamSender(packet_size + _CHECK)
+            self._tx = StreamSender(packet_size)
             self._rx = StreamReceiver(packet_size, self.stats)
         else:
-            self._tx = Sender(self.window, packet_size + _CHECK, self.stats, datagrams)
+            self._tx = Sender(self.window, packet_size, self.stats, datagrams)
             self._rx = Receiver(self.window, packet_size, ack_delay_ms, self.stats)
 
     def _make_session(

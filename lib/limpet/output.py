@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a link says next: the half of Link that builds frames. The other half: link.py.
+"""What a link says next: the part of Link that builds frames. Its partners: input.py, link.py.
 
 Rules: a frame is built just in time, and one call builds one. The order: a HELO that is due, an
 ack that tells of a gap or of credit, MFMT packets (eight in a row at the most), what was lost, new

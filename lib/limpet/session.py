@@ -72,9 +72,9 @@ class Session:
         self._node = node
         self._random = random
         self._flags = flags
-        # Our HELO, room for nonces and MAC, and for its check; what depends on the moment is
-        # filled in when it goes.
-        self.hello = bytearray(_PACKET_MIN + 2)
+        # Our HELO, and room for nonces and MAC; what depends on the moment is filled in when it
+        # goes.
+        self.hello = bytearray(_PACKET_MIN)
         self.hello[1] = self.hello[2] = _VERSION
         pack_into(_FIELDS, self.hello, _AT, *fields)
         self._end = _SIZE  # of what is in it

@@ -43,7 +43,9 @@ class Sender:
     """Frames that were sent and are not acknowledged yet, one buffer each."""
 
     def __init__(self, slots: int, buffer_size: int, stats: Stats, datagrams: bool) -> None:
-        self.buffers = [bytearray(buffer_size) for _ in range(slots)]  # packet, and room behind it
+        self.buffers = [
+            bytearray(buffer_size) for _ in range(slots)
+        ]  # packet, and a guard's bytes
         self.sizes = bytearray(slots)  # of the packets
         self._flags = bytearray(slots)
         self._sent = [0] * slots  # when last
