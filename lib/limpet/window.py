@@ -301,7 +301,8 @@ class Sender:
     def _since(self, now_ms: int) -> int:  # hot:
         # A timer that just ran out for another frame starts this one's anew.
         timed = ticks_diff(now_ms, self._timed_at)
-        if not self.open:
-            return timed if timed >= 0 else MS_MAX
-        now_ms = ticks_diff(now_ms, self._sent[self.base & self._mask])
-        return timed if 0 <= timed < now_ms else now_ms
+        if self.open:
+            now_ms = ticks_diff(now_ms, self._sent[self.base & self._mask])
+            if not 0 <= timed < now_ms:
+                timed = now_ms
+        return timed if timed >= 0 else MS_MAX  # a clock has gone back
