@@ -67,6 +67,7 @@ class Busy:
     """Both sides bind, announce, request, answer, and send packets of services, at random."""
 
     NAMES = ("$.A", "$.A.B", "$.Long.Name.Of.Something", "$.T.X", "$.T.Y")
+    LONG = "$." + "Very" * 80 + ".Long"
 
     def __init__(self, pair: Heard, seed: int, largest: int) -> None:
         self.pair = pair
@@ -78,7 +79,7 @@ class Busy:
 
     def reader(self, side: int) -> Reader:
         self.bound[side].clear()
-        names = ["$.A.*", "$.T.%"] + ["$." + "Very" * 80 + ".Long"] * (self.largest > 255)
+        names = ["$.A.*", "$.T.%"] + [self.LONG] * (self.largest > 255)
         return Reader(self.pair.buses[side], names, ["$.Q%d" % side], 16)
 
     def data(self) -> bytes:
@@ -88,6 +89,8 @@ class Busy:
     def name(self) -> str:
         # More than there are contexts.
         r = self.random
+        if self.largest > 255 and not r.below(12):
+            return self.LONG
         return self.NAMES[r.below(5)] if r.below(3) else "$.A.N%d" % r.below(50)
 
     def act(self, side: int) -> None:
