@@ -275,7 +275,7 @@ class Clock(Case):
         ahead = (1, 90, 500, 5000, 3_600_000, _HALF - 1, _HALF, _HALF + 1)
         back = (-1, -90, -5000, -100_000, 9000 - _HALF)
         for act in (idle, busy, waiting, losing, dead):
-            jumps = ahead[:5] if act is losing else ahead + back
+            jumps = ahead + back
             for k in range(0, len(jumps), 1 + STEP // 2):
                 for sides in ((0,), (1,), (0, 1)):
                     bench = self.jumps(jumps[k], sides, act)
