@@ -6,7 +6,8 @@ import unittest
 from helpers_bus import Case
 from helpers_link import pair
 from limpet import URGENT
-from limpet.link import UP
+from limpet.link import UP, Link
+from limpet.rand import Random
 from limpet.stats import Stats
 from limpet.ticks import ticks_add
 from limpet.tile import Tile
@@ -52,6 +53,15 @@ class Vain(unittest.TestCase):
         line.run(60000)
         self.assertEqual(line.links[0].stats.sessions, 1)
         self.assertTrue(len(other.log) > 300, len(other.log))
+
+
+class Identity(unittest.TestCase):
+    def test_ids_have_30_bits(self):
+        """A link with a larger one could never connect: it is refused, with a sentence."""
+        for node, epoch in ((0, 1), (-1, 1), (1 << 30, 1), (1, 1 << 30), (1, -1)):
+            with self.assertRaises(ValueError):
+                Link(node, epoch, Random(1), None)
+        Link((1 << 30) - 1, 0, Random(1), None)
 
 
 class Credit(unittest.TestCase):

@@ -55,6 +55,7 @@ _COUNT = const(2)  # of a counted one
 _STREAM = const(8)  # HELO flags
 _COUNTED = const(32)
 _NO_SIDE = const(8)
+_MASK30 = const(0x3FFFFFFF)
 
 _LOOK_MS = const(10)  # how often to look whether there is room
 _LEAVING = const(2)  # HELOs that say that the session is over: one may be lost
@@ -64,7 +65,7 @@ def _check(good: bool) -> None:
     if not good:
         raise ValueError(
             "window is 1, 2, 4 .. 64, packet_size 96..255, silence_ms 20..60000, "
-            "ack_delay_ms 0..255, direction 0..8"
+            "ack_delay_ms 0..255, direction 0..8, node and node_epoch have 30 bits"
         )
 
 
@@ -100,6 +101,7 @@ class Link(Input, Output):
             window in (1, 2, 4, 8, 16, 32, 64)
             and (96 <= packet_size <= 255 and 20 <= silence_ms <= 60000)
             and (0 <= ack_delay_ms <= 255 and 0 <= direction <= _NO_SIDE)
+            and (0 < node <= _MASK30 and 0 <= node_epoch <= _MASK30)
         )
         self.stats = stats = Stats()
         self.neighbour = Neighbour(self, index, direction, stats)
@@ -108,11 +110,10 @@ class Link(Input, Output):
         self.silence_ms = silence_ms
         self.state = DOWN
         self.refusal = ""  # why the neighbour is refused
-        # Of the running or latest session; 0 = there was none:
-        self.session = self.peer_node = self.peer_epoch = 0  # session: our epoch
+        self.session = self.peer_node = self.peer_epoch = 0  # of the latest session; our epoch
         self.window = self._slots = window  # frames on their way, at most
         self.payload_max = packet_size - _HEAD  # bytes that fill() may put, at most
-        self.auth = auth  # the key, None = there is none
+        self.auth = auth
         self._client = client
         self._size = packet_size
         self._byte0 = _ROUTED | direction & 7

@@ -43,9 +43,7 @@ class Sender:
     """Frames that were sent and are not acknowledged yet, one buffer each."""
 
     def __init__(self, slots: int, buffer_size: int, stats: Stats, datagrams: bool) -> None:
-        self.buffers = [
-            bytearray(buffer_size) for _ in range(slots)
-        ]  # packet, and a count
+        self.buffers = [bytearray(buffer_size) for _ in range(slots)]  # packet, and a count
         self.sizes = bytearray(slots)  # of the packets
         self._flags = bytearray(slots)
         self._sent = [0] * slots  # when last
