@@ -6,7 +6,7 @@ Rule 2: a frame is built (link.take) only when the device can take it soon, so t
 does not wait behind what is queued. A frame taken in part is finished before anything else.
 Rule 3: one call of pump() does a bounded amount of work, however busy the line is.
 Rule 4: a device that has gone is tried again every 500 ms. A short absence costs a few frames and
-no session: the link's silence limit decides. Only a link that takes the wire for reliable ends its.
+no session: the link decides, by its silence limit, or at once where the wire counts as reliable.
 Rule 5: no turn waits for a device: only a user's own open() may block.
 """
 
