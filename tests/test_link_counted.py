@@ -77,7 +77,7 @@ class Late(unittest.TestCase):
     def test_frames_and_acks(self):
         """3 ms late, where 256 frames take less: nothing twice, nothing missing, and it lives."""
         for window in (8, 64):
-            self.run_late(window, window, 3000, 1, 240, False)
+            self.run_late(window, window, 3000, 1, 120, False)
 
     def test_acks_of_one_who_listens_now_and_then(self):
         """They are for whole windows, so a few frames are a lap: only the latest one counts."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import vms
@@ -70,11 +71,18 @@ def run_files(bits: int, names: list[str]) -> list[str]:
         good = status == 0 and count is not None and int(count[1]) > 0
         took_ms = round((time.monotonic() - start) * 1000)
         told = f"{count[1]} tests" if good and count else f"FAILED, status {status}"
-        print(f"unix{bits}: {name}: {told}, {took_ms} ms", flush=True)
+        lines = f"unix{bits}: {name}: {told}, {took_ms} ms\n"
         if not good:
-            print(said)
+            lines += said + "\n"
             failed.append(f"{name} on unix{bits}")
+        print(lines, end="", flush=True)  # at once, so that those of the other VM come between
     return failed
+
+
+def run_vm(bits: int, names: list[str]) -> list[str]:
+    """See that the runner can fail, then run the files on one VM; return those that failed."""
+    try_runner(bits)
+    return run_files(bits, names)
 
 
 def main() -> None:
@@ -83,9 +91,9 @@ def main() -> None:
     if not names:
         raise Trouble("there is no tests/test_*.py.")
     failed = []
-    for bits in vms.BITS:
-        try_runner(bits)
-        failed += run_files(bits, names)
+    with ThreadPoolExecutor(len(vms.BITS)) as both:  # side by side: no test measures time
+        for found in both.map(lambda bits: run_vm(bits, names), vms.BITS):
+            failed += found
     if failed:
         raise Trouble(f"{len(failed)} failed: {', '.join(failed)}.")
     print(f"test-micropython: {len(names)} files on {len(vms.BITS)} VMs, all passed")
