@@ -88,6 +88,33 @@ class Pieces(Case):
             self.assertEqual(self.pair.limpets[1].stats.refused, 0)
             self.done()
 
+    def test_a_long_name_after_a_large_message(self):
+        """The buffer that was made for messages grows once, for the longest name."""
+        name = "$." + "N" * 900
+        self.make(a={"slot_size": 300}, b={"slot_size": 300}, far={"listen": ["$.*"]})
+        self.near.ks.announce("$.A", data_of(300))
+        self.serve()
+        self.near.ks.announce(name, b"data")
+        self.serve()
+        self.assertEqual([h[1:] for h in self.far.heard], [("$.A", data_of(300)), (name, b"data")])
+        self.assertEqual(self.pair.limpets[1].stats.bad, 0)
+        self.done()
+
+    def test_a_length_only_where_something_follows(self):
+        """A message that fills its frame but for a few bytes has no length byte."""
+        self.make_both(far={"listen": ["$.A"]})
+        self.near.ks.announce("$.A", b"first")
+        self.serve()
+        for _ in range(3):
+            self.near.ks.announce("$.A", data_of(200))
+        frame = bytearray(255)
+        limpet = self.pair.limpets[0]
+        sizes = [limpet.fill(frame, 4, 255) for _ in range(3)]
+        self.assertEqual(sizes, [203, 203, 203])
+        for _ in range(3):
+            self.near.ks.announce("$.A", data_of(20))
+        self.assertEqual(limpet.fill(frame, 4, 255), 24 + 24 + 23)
+
     def test_a_link_that_ends_in_the_middle(self):
         """The request is Lost, its slot comes back, and the next session begins clean."""
         self.make_both()

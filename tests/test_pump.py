@@ -248,6 +248,28 @@ class TestDue(unittest.TestCase):
         self.assertEqual(driver.due((START + 900) % WRAP), 0)
 
 
+class RaisingLink(FakeLink):
+    """Somebody behind it makes a mistake with the first bytes that come."""
+
+    def feed(self, buf, count, now_ms, at=0):
+        FakeLink.feed(self, buf, count, now_ms, at)
+        if len(self.times) == 1:
+            raise ValueError("a mistake behind the link")
+        return count
+
+
+class TestMistakes(unittest.TestCase):
+    def test_what_raised_is_not_fed_again(self):
+        link = RaisingLink()
+        driver = FakeDriver(gives=[b"one\0", b"two\0"])
+        driver.attach(link)
+        with self.assertRaises(ValueError):
+            driver.pump(START)
+        for _ in range(4):
+            driver.pump(START)
+        self.assertEqual(link.fed, b"one\0two\0")
+
+
 class TestLoss(unittest.TestCase):
     def test_a_device_that_comes_back(self):
         """It is left, tried again every 500 ms and used again, as a new stream of the Waiter."""

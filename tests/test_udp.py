@@ -128,6 +128,15 @@ class TestSending(unittest.TestCase):
         driver.pump(START)
         self.assertEqual(socket.sent, [b"abc\0de\0f\0"])
 
+    def test_without_a_session_one_frame_each(self):
+        """That it is over is said twice because one may be lost: not in the same datagram."""
+        link = FakeLink(b"abc\0", b"abc\0")
+        link.state = 0
+        driver, socket = joined(link)
+        driver.pump(START)
+        driver.pump(START)
+        self.assertEqual(socket.sent, [b"abc\0", b"abc\0"])
+
     def test_whole_frames_up_to_the_mtu(self):
         """No datagram is longer, and none begins or ends within a frame."""
         sizes = [270, 10, 270, 250, 270, 1, 270, 270, 5, 5, 5, 270, 100, 270] * 2
