@@ -7,7 +7,8 @@ from costs import cost
 from limpet.link import UP, Link
 from limpet.rand import Random
 from limpet.transport.loopback import CORRUPT, DELIVER, LOSE, loopback
-from test_pump import FakeLink, FakeWaiter
+from test_pump import FakeWaiter
+from test_pump import Link as FakeLink
 
 WRAP = 2**30
 START = WRAP - 50

@@ -4,45 +4,32 @@
 import unittest
 
 from costs import cost
-from limpet.stats import Stats
+from fake_link import FakeLink
 from limpet.transport.pump import Driver
 
 WRAP = 2**30
 START = WRAP - 20  # times wrap soon after each test begins
 
 
-class FakeLink:
-    """Has frames to send, and keeps what it is fed."""
-
-    state = 1  # a session runs
-
-    def break_off(self, now_ms):
-        pass
+class Link(FakeLink):
+    """Knows when it was fed, and how often asked."""
 
     wire_size = 64
 
     def __init__(self, *frames):
-        self.stats = Stats()
-        self.frames = list(frames)
-        self.fed = b""
+        FakeLink.__init__(self, *frames)
         self.times = []
         self.taken = 0
 
     def feed(self, buf, count, now_ms, at=0):
-        self.fed += bytes(buf[:count])
         self.times.append(now_ms)
-        return count
+        return FakeLink.feed(self, buf, count, now_ms, at)
 
     def take(self, out, now_ms):
-        if not self.frames:
-            return 0
-        frame = self.frames.pop(0)
-        out[: len(frame)] = frame
-        self.taken += 1
-        return len(frame)
-
-    def poll(self, now_ms):
-        return 0 if self.frames else 700
+        size = FakeLink.take(self, out, now_ms)
+        if size:
+            self.taken += 1
+        return size
 
 
 class FakeWaiter:
@@ -125,7 +112,7 @@ def joined(link, waiter=None, takes=(), gives=()):
 class TestWriting(unittest.TestCase):
     def test_a_frame_in_pieces(self):
         """A frame that the device takes bit by bit arrives whole, and before the next is built."""
-        link = FakeLink(b"abcdef", b"xyz")
+        link = Link(b"abcdef", b"xyz")
         driver = joined(link, takes=[2, 0, 1, 3, 0])
         moved = [driver.pump(START + i) for i in range(4)]
         self.assertEqual(moved, [True, False, True, True])
@@ -139,7 +126,7 @@ class TestWriting(unittest.TestCase):
         self.assertEqual(link.stats.tx_bytes, 9)
 
     def test_nothing_is_built_while_bytes_wait(self):
-        link = FakeLink(b"abcdef", b"xyz")
+        link = Link(b"abcdef", b"xyz")
         driver = joined(link, takes=[2] + [0] * 10)
         for i in range(10):
             driver.pump(START + i)
@@ -148,7 +135,7 @@ class TestWriting(unittest.TestCase):
 
     def test_nothing_is_built_without_room(self):
         """What cannot go soon stays in the link, where urgent frames overtake it."""
-        link = FakeLink(b"abc")
+        link = Link(b"abc")
         driver = joined(link)
         driver.room = False
         self.assertFalse(driver.pump(START))
@@ -160,7 +147,7 @@ class TestWriting(unittest.TestCase):
 
     def test_the_work_is_bounded(self):
         """A link that always has something to say, or to hear, cannot keep the others waiting."""
-        link = FakeLink(*[b"abc"] * 100)
+        link = Link(*[b"abc"] * 100)
         driver = joined(link, gives=[b"x" * 512] * 100)
         driver.pump(START)
         self.assertEqual(link.taken, 4)
@@ -172,7 +159,7 @@ class TestWriting(unittest.TestCase):
 class TestReading(unittest.TestCase):
     def test_all_is_fed(self):
         """Everything that is read goes to the link, in order, with the time of the turn."""
-        link = FakeLink()
+        link = Link()
         driver = joined(link, gives=[b"a" * 512, b"b" * 10, b"c"])
         self.assertTrue(driver.pump(START))
         self.assertEqual(link.fed, b"a" * 512 + b"b" * 10)
@@ -184,7 +171,7 @@ class TestReading(unittest.TestCase):
         self.assertEqual(link.stats.rx_bytes, 523)
 
     def test_counters_stop_below_the_wrap(self):
-        link = FakeLink()
+        link = Link()
         link.stats.rx_bytes = WRAP - 4
         joined(link, gives=[b"abcdef"]).pump(START)
         self.assertEqual(link.stats.rx_bytes, WRAP - 1)
@@ -198,7 +185,7 @@ class TestTap(unittest.TestCase):
         def tap(out, buf, start, count, now_ms):
             seen.append((out, bytes(buf[start : start + count]), now_ms))
 
-        driver = joined(FakeLink(b"abcdef", b"xyz"), takes=[2, 0, 4], gives=[b"in"])
+        driver = joined(Link(b"abcdef", b"xyz"), takes=[2, 0, 4], gives=[b"in"])
         driver.tap = tap
         for i in range(3):
             driver.pump(START + i)
@@ -213,7 +200,7 @@ class TestTap(unittest.TestCase):
         )
 
     def test_without_one(self):
-        driver = joined(FakeLink(b"abc"))
+        driver = joined(Link(b"abc"))
         self.assertIsNone(driver.tap)
         self.assertFalse(driver.datagrams or driver.reliable)
         self.assertTrue(driver.pump(START))
@@ -223,24 +210,24 @@ class TestDue(unittest.TestCase):
     """When the next pump() is due: never 0 without something to do, or the bus would spin."""
 
     def test_with_nothing_to_say(self):
-        self.assertEqual(joined(FakeLink()).due(START), 700)
+        self.assertEqual(joined(Link()).due(START), 700)
 
     def test_with_something_to_say(self):
-        self.assertEqual(joined(FakeLink(b"abc")).due(START), 0)
+        self.assertEqual(joined(Link(b"abc")).due(START), 0)
 
     def test_while_the_device_takes_nothing(self):
-        driver = joined(FakeLink(b"abc", b"def"), takes=[0, 0])
+        driver = joined(Link(b"abc", b"def"), takes=[0, 0])
         driver.pump(START)
         self.assertTrue(driver.writing and driver.due(START) > 0)
 
     def test_without_room(self):
-        driver = joined(FakeLink(b"abc"))
+        driver = joined(Link(b"abc"))
         driver.room = False
         driver.pump(START)
         self.assertTrue(0 < driver.due(START) <= 4)
 
     def test_while_the_device_is_away(self):
-        driver = joined(FakeLink(b"abc"), gives=[-5])
+        driver = joined(Link(b"abc"), gives=[-5])
         driver.pump(START)
         self.assertEqual(driver.due(START), 500)
         self.assertEqual(driver.due((START + 499) % WRAP), 1)
@@ -248,11 +235,11 @@ class TestDue(unittest.TestCase):
         self.assertEqual(driver.due((START + 900) % WRAP), 0)
 
 
-class RaisingLink(FakeLink):
+class RaisingLink(Link):
     """Somebody behind it makes a mistake with the first bytes that come."""
 
     def feed(self, buf, count, now_ms, at=0):
-        FakeLink.feed(self, buf, count, now_ms, at)
+        Link.feed(self, buf, count, now_ms, at)
         if len(self.times) == 1:
             raise ValueError("a mistake behind the link")
         return count
@@ -278,7 +265,7 @@ class TestLoss(unittest.TestCase):
                 self.comes_back(list(gives), list(takes))
 
     def comes_back(self, gives, takes):
-        link = FakeLink(b"abcdef")
+        link = Link(b"abcdef")
         waiter = FakeWaiter()
         driver = joined(link, waiter, takes, gives)
         self.assertEqual(waiter.streams, ["stream 1"])
@@ -309,7 +296,7 @@ class TestLoss(unittest.TestCase):
 
     def lost(self, on_its_way, waiter=None):
         """Return a driver whose device has gone and takes its time to come back."""
-        driver = joined(FakeLink(b"abc"), waiter, gives=[-5])
+        driver = joined(Link(b"abc"), waiter, gives=[-5])
         driver.pump(START)
         self.assertFalse(driver.is_open)
         driver.on_its_way = on_its_way
@@ -377,13 +364,13 @@ class TestLoss(unittest.TestCase):
         driver = FakeDriver()
         driver.refusals = 1
         with self.assertRaises(OSError):
-            driver.attach(FakeLink())
-        driver.attach(FakeLink())
+            driver.attach(Link())
+        driver.attach(Link())
         self.assertTrue(driver.is_open)
 
     def test_open_and_close_twice(self):
         waiter = FakeWaiter()
-        driver = joined(FakeLink(), waiter)
+        driver = joined(Link(), waiter)
         driver.open()
         self.assertEqual(driver.opened, 1)
         driver.close()
@@ -392,7 +379,7 @@ class TestLoss(unittest.TestCase):
         self.assertFalse(driver.is_open)
 
 
-class QuietLink(FakeLink):
+class QuietLink(Link):
     """Always has one frame and takes in everything, without allocating."""
 
     def feed(self, buf, count, now_ms, at=0):

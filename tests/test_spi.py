@@ -4,42 +4,12 @@
 import unittest
 
 import spi_model
-from limpet.stats import Stats
+from fake_link import FakeLink
 from limpet.transport.spi import SPIDriver, SPIPeripheralDriver
 from spi_model import Chance, Wires, by_edges, by_slices
 from spi_talk import Talk, opened
 
 START = 2**30 - 300  # times wrap within each test
-
-
-class FakeLink:
-    """Has frames to send, and keeps what it is fed."""
-
-    state = 1  # a session runs
-
-    def break_off(self, now_ms):
-        pass
-
-    wire_size = 300
-
-    def __init__(self):
-        self.stats = Stats()
-        self.frames = []
-        self.fed = b""
-
-    def feed(self, buf, count, now_ms, at=0):
-        self.fed += bytes(buf[:count])
-        return count
-
-    def take(self, out, now_ms):
-        if not self.frames:
-            return 0
-        frame = self.frames.pop(0)
-        out[: len(frame)] = frame
-        return len(frame)
-
-    def poll(self, now_ms):
-        return 0 if self.frames else 700
 
 
 class Ends:

@@ -4,9 +4,9 @@
 import unittest
 
 from costs import cost
+from fake_link import FakeLink
 from limpet import Bus
 from limpet.port import NAME, Waiter, entropy, open_device, ticks_ms
-from limpet.stats import Stats
 from limpet.ticks import ticks_diff
 from limpet.transport.udp import UDPDriver
 
@@ -15,35 +15,18 @@ START = 2**30 - 20
 LONG_MS = 5000  # nothing here takes so long, unless it is broken
 
 
-class FakeLink:
-    """Has frames to send, and keeps what it is fed."""
-
-    state = 1  # a session runs
-
-    def break_off(self, now_ms):
-        pass
+class Link(FakeLink):
+    """Keeps what it is fed apart."""
 
     wire_size = 270
-    window = 8
 
     def __init__(self, *frames):
-        self.stats = Stats()
-        self.frames = list(frames)
+        FakeLink.__init__(self, *frames)
         self.fed = []
 
     def feed(self, buf, count, now_ms, at=0):
         self.fed.append(bytes(buf[at:count]))
         return count
-
-    def take(self, out, now_ms):
-        if not self.frames:
-            return 0
-        frame = self.frames.pop(0)
-        out[: len(frame)] = frame
-        return len(frame)
-
-    def poll(self, now_ms):
-        return 0 if self.frames else 700
 
 
 class FakeSocket:
@@ -115,7 +98,7 @@ def frame(size, tag=1):
 class TestSending(unittest.TestCase):
     def test_a_short_one_goes_at_once(self):
         """Nothing is held back to fill a datagram."""
-        link = FakeLink(b"abc\0")
+        link = Link(b"abc\0")
         driver, socket = joined(link)
         self.assertTrue(driver.pump(START))
         self.assertEqual(socket.sent, [b"abc\0"])
@@ -124,13 +107,13 @@ class TestSending(unittest.TestCase):
         self.assertEqual(link.stats.tx_bytes, 4)
 
     def test_what_is_there_goes_together(self):
-        driver, socket = joined(FakeLink(b"abc\0", b"de\0", b"f\0"))
+        driver, socket = joined(Link(b"abc\0", b"de\0", b"f\0"))
         driver.pump(START)
         self.assertEqual(socket.sent, [b"abc\0de\0f\0"])
 
     def test_without_a_session_one_frame_each(self):
         """That it is over is said twice because one may be lost: not in the same datagram."""
-        link = FakeLink(b"abc\0", b"abc\0")
+        link = Link(b"abc\0", b"abc\0")
         link.state = 0
         driver, socket = joined(link)
         driver.pump(START)
@@ -142,7 +125,7 @@ class TestSending(unittest.TestCase):
         sizes = [270, 10, 270, 250, 270, 1, 270, 270, 5, 5, 5, 270, 100, 270] * 2
         frames = [frame(sizes[i], i + 1) for i in range(len(sizes))]
         for mtu in (300, 543, 1200):
-            link = FakeLink(*frames)
+            link = Link(*frames)
             driver, socket = joined(link, mtu)
             for _ in range(20):
                 driver.pump(START)
@@ -154,13 +137,13 @@ class TestSending(unittest.TestCase):
                 self.assertTrue(len(datagram) > mtu - 270)
 
     def test_a_frame_larger_than_the_mtu_goes_alone(self):
-        driver, socket = joined(FakeLink(frame(270), frame(270)), 300)
+        driver, socket = joined(Link(frame(270), frame(270)), 300)
         driver.pump(START)
         self.assertEqual([len(d) for d in socket.sent], [270, 270])
 
     def test_no_room(self):
         """The datagram waits, whole, and nothing is built meanwhile."""
-        link = FakeLink(b"abc\0", b"de\0")
+        link = Link(b"abc\0", b"de\0")
         driver, socket = joined(link)
         socket.answers = [None, None]
         self.assertFalse(driver.pump(START))
@@ -173,7 +156,7 @@ class TestSending(unittest.TestCase):
         self.assertFalse(driver.writing or socket.blocked)
 
     def test_the_work_is_bounded(self):
-        driver, socket = joined(FakeLink(*[frame(270)] * 100))
+        driver, socket = joined(Link(*[frame(270)] * 100))
         driver.pump(START)
         self.assertEqual(len(socket.sent), 4)
 
@@ -181,7 +164,7 @@ class TestSending(unittest.TestCase):
 class TestReceiving(unittest.TestCase):
     def test_half_a_frame_ends_with_its_datagram(self):
         """Rubbish and what was cut off do not spoil the next datagram."""
-        link = FakeLink()
+        link = Link()
         driver, socket = joined(link)
         full = frame(len(driver._in) + 50)
         socket.came = [b"half", b"abc\0", full, b"de\0"]
@@ -193,7 +176,7 @@ class TestReceiving(unittest.TestCase):
         self.assertEqual(link.fed[3], b"de\0")
 
     def test_an_empty_datagram_is_nothing(self):
-        link = FakeLink()
+        link = Link()
         driver, socket = joined(link)
         socket.came = [b"", b"abc\0"]
         driver.pump(START)
@@ -203,7 +186,7 @@ class TestReceiving(unittest.TestCase):
 
     def test_all_that_is_on_its_way_fits(self):
         """MicroPython reads on into the next datagram, and cuts what has no room."""
-        link = FakeLink()
+        link = Link()
         link.window = 16
         driver, _ = joined(link)
         self.assertTrue(len(driver._in) >= 16 * 270)
@@ -211,7 +194,7 @@ class TestReceiving(unittest.TestCase):
     def test_the_tap(self):
         """It sees every datagram, both ways."""
         seen = []
-        driver, socket = joined(FakeLink(b"abc\0", b"de\0"))
+        driver, socket = joined(Link(b"abc\0", b"de\0"))
         driver.tap = lambda *what: seen.append(
             (what[0], bytes(what[1][what[2] : what[2] + what[3]]), what[4])
         )
@@ -224,7 +207,7 @@ class TestLoss(unittest.TestCase):
     def test_a_socket_that_is_of_no_use(self):
         """It is opened again, without a delimiter: what is cut off ends with its datagram."""
         for reading in (True, False):
-            link = FakeLink(b"abc\0")
+            link = Link(b"abc\0")
             driver, socket = joined(link)
             (socket.came if reading else socket.answers).append(OSError(101, "no network"))
             driver.pump(START)
@@ -264,16 +247,16 @@ class TestSettings(unittest.TestCase):
 
     def test_without_a_key(self):
         """Who is not on this machine, and has no key, is told once that anybody can join in."""
-        driver, socket = joined(FakeLink(), is_local=False)
+        driver, socket = joined(Link(), is_local=False)
         self.assertTrue(driver.is_exposed)
         self.assertEqual(len(socket.warnings), 1)
         self.assertIn("without a key", socket.warnings[0])
         self.assertIn("10.0.0.1", socket.warnings[0])
 
     def test_with_a_key_or_here(self):
-        link = FakeLink()
+        link = Link()
         link.auth = "a key"
-        for driver, socket in (joined(link, is_local=False), joined(FakeLink())):
+        for driver, socket in (joined(link, is_local=False), joined(Link())):
             self.assertFalse(driver.is_exposed)
             self.assertEqual(socket.warnings, [])
 

@@ -32,6 +32,17 @@ _STUCK_MS = const(50)  # how often the timers run while the device takes nothing
 _GONE = const(-5)  # -EIO
 
 
+def merged(port: "str | dict[str, Any] | None", settings: "dict[str, Any]") -> "dict[str, Any]":
+    """Return a device's settings: of a dict, or with its name as "port", and what else is said."""
+    if isinstance(port, dict):
+        given = dict(port)
+        given.update(settings)
+        return given
+    if port is not None:
+        settings["port"] = port
+    return settings
+
+
 class Driver:
     """Moves bytes. A subclass gives _open, _close, _read, _write.
 

@@ -15,7 +15,7 @@ the platform's. Nothing else here waits.
 
 from ..port import const, copy, open_device
 from ..ticks import ticks_add, ticks_diff
-from .pump import Driver
+from .pump import Driver, merged
 from .spi_block import Blocks
 
 TYPE_CHECKING = const(0)
@@ -46,12 +46,7 @@ class _Ends(Driver):
         port: "str | dict[str, Any] | None",
         settings: "dict[str, Any]",
     ) -> None:
-        if isinstance(port, dict):
-            given = dict(port)
-            given.update(settings)
-            settings = given
-        elif port is not None:
-            settings["port"] = port
+        settings = merged(port, settings)
         settings.setdefault("baud", _BAUD)
         self.blocks = Blocks(settings.pop("block", _BLOCK), peripheral)
         poll_ms = settings.pop("poll_ms", None)

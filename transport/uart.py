@@ -5,7 +5,7 @@ Rule: what differs between platforms is in port.open_device; here is what a stre
 """
 
 from ..port import const, open_device
-from .pump import Driver
+from .pump import Driver, merged
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
@@ -34,12 +34,7 @@ class UARTDriver(Driver):
     def __init__(
         self, port: "str | dict[str, Any] | None" = None, baud: int = _BAUD, **settings: "Any"
     ) -> None:
-        if isinstance(port, dict):
-            given = dict(port)
-            given.update(settings)
-            settings = given
-        elif port is not None:
-            settings["port"] = port
+        settings = merged(port, settings)
         settings.setdefault("baud", baud)
         Driver.__init__(self, settings["baud"])
         self._settings = settings

@@ -9,8 +9,8 @@ import tty
 
 import pytest
 
+from fake_link import FakeLink
 from limpet.port import Waiter, ticks_ms
-from limpet.stats import Stats
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
 
@@ -45,36 +45,6 @@ class Pty:
             os.close(self._open.pop())
 
 
-class FakeLink:
-    """Sends what it is told to and keeps what it hears."""
-
-    state = 1  # a session runs
-
-    def break_off(self, now_ms):
-        pass
-
-    wire_size = 300
-
-    def __init__(self):
-        self.stats = Stats()
-        self.frames = []
-        self.fed = b""
-
-    def feed(self, buf, count, now_ms, at=0):
-        self.fed += bytes(buf[:count])
-        return count
-
-    def take(self, out, now_ms):
-        if not self.frames:
-            return 0
-        frame = self.frames.pop(0)
-        out[: len(frame)] = frame
-        return len(frame)
-
-    def poll(self, now_ms):
-        return 0 if self.frames else 20
-
-
 @pytest.fixture
 def make_line():
     """A function that makes serial devices, which are closed in the end."""
@@ -98,7 +68,9 @@ def line(make_line):
 @pytest.fixture
 def link():
     """What a driver needs of a link."""
-    return FakeLink()
+    link = FakeLink()
+    link.idle_ms = 20
+    return link
 
 
 @pytest.fixture
