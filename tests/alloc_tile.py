@@ -4,11 +4,10 @@
 Rule: a call leaves all rings as it found them, empty.
 """
 
-from helpers_tile import Recorder
+from helpers_tile import End, Recorder
 from limpet.liveness import Liveness
 from limpet.port import Waiter
 from limpet.rand import Random
-from limpet.stats import Stats
 from limpet.ticks import ticks_add
 from limpet.tile import Tile
 
@@ -30,22 +29,14 @@ class Service(Recorder):
         pass
 
 
-class End:
-    """A neighbour whose link does nothing."""
+class Up(End):
+    """A neighbour that is there."""
 
     def __init__(self, index, direction):
-        self.index = index
-        self.direction = direction
-        self.stats = Stats()
+        End.__init__(self, index, direction)
         self.state = 1
         self.compatible = True
         self.payload_max = 96
-        self.tile = None
-        self.out = None
-        self.heard_ms = 0
-        self.rtt_ms = -1
-        self.version = ""
-        self.stamp = 0
 
 
 class Scene:
@@ -53,8 +44,8 @@ class Scene:
 
     def __init__(self):
         self.tile = tile = Tile(Waiter(), 1, 2)
-        self.east = End(0, 2)
-        self.west = End(1, 6)
+        self.east = Up(0, 2)
+        self.west = Up(1, 6)
         tile.attach(self.east)
         tile.attach(self.west)
         tile.add(Service(4))
@@ -78,7 +69,7 @@ class Scene:
         self.strange = bytearray(b"\x82\x3f" + bytes(100))
         self.service = bytearray(b"\x82\x04" + bytes(100))
         self.now = 0x3FFFFFFF - 30000
-        self.lively = End(0, 2)
+        self.lively = Up(0, 2)
         self.live = Tile(Waiter(), 1, 2)
         self.live.attach(self.lively)
         self.liveness = Liveness(self.live, Random(5))

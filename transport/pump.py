@@ -195,17 +195,17 @@ class Driver:
                 moved = True
                 self._stats.count("tx_bytes", n)
                 if self.tap is not None:
-                    self._tell(1, n, now_ms)
+                    self._tell(n, now_ms)
                 self._start += n
             if self._start < self._size:
                 self.writing = True
                 break
         return moved
 
-    def _tell(self, out: int, count: int, now_ms: int) -> None:  # hot:
-        """Let the tap see what was read, or what was taken of the bytes to write."""
+    def _tell(self, count: int, now_ms: int) -> None:  # hot:
+        """Let the tap see what was taken of the bytes to write; for _send, which has no words."""
         if self.tap is not None:
-            self.tap(out, self._out if out else self._in, self._start if out else 0, count, now_ms)
+            self.tap(1, self._out, self._start, count, now_ms)
 
     # A `try` costs words of the frame, so it stands where there are few locals.
 

@@ -132,7 +132,7 @@ class UDPDriver(Driver):
             moved = True
             self._stats.count("tx_bytes", n)
             if self.tap is not None:
-                self._tell(1, n, now_ms)
+                self._tell(n, now_ms)
             self._size = 0
             if self._dry:
                 break

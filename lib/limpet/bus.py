@@ -15,7 +15,7 @@ from .port import Waiter, const, entropy, unique_id
 from .rand import Random
 from .run import Runner, Timer
 
-_NO_SIDE = const(8)  # tile.NONE
+_NO_SIDE = const(8)  # header.NONE
 
 TYPE_CHECKING = const(0)
 if TYPE_CHECKING:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """What the tests on CPython share: serial devices made of ptys, a Waiter, what drivers need."""
 
+import importlib
 import os
 import pty
 import sys
 import time
 import tty
+import types
 
 import pytest
 
 from fake_link import FakeLink
+from layout import ROOT
 from limpet.port import Waiter, ticks_ms
 
 LIMIT_S = 5  # nothing here takes so long, unless it is broken
@@ -124,3 +127,23 @@ def at_line():
         return left < 0
 
     return call
+
+
+@pytest.fixture
+def upy_port(monkeypatch):
+    """A function: imports files of MicroPython's port, `modules` being there as on a board."""
+    imported = []
+
+    def load(*names, **modules):
+        micropython = types.ModuleType("micropython")
+        micropython.const = lambda x: x
+        package = types.ModuleType("upy_port")
+        package.__path__ = [str(ROOT / "ports/micropython/port")]
+        for name, module in {"micropython": micropython, "upy_port": package, **modules}.items():
+            monkeypatch.setitem(sys.modules, name, module)
+        imported.extend(f"upy_port.{name}" for name in names)
+        return [importlib.import_module(f"upy_port.{name}") for name in names]
+
+    yield load
+    for name in imported:
+        sys.modules.pop(name, None)

@@ -8,18 +8,15 @@ with ctypes, whose sizes make the numbers of the requests.
 import ctypes
 import errno
 import fcntl
-import importlib
 import os
 import select
 import sys
 import types
-from pathlib import Path
 
 import pytest
 
 from limpet.port import open_device
 
-ROOT = Path(__file__).resolve().parents[2]
 U8, U16, U32, U64 = ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64
 
 
@@ -271,22 +268,11 @@ class Machine:
 
 
 @pytest.fixture
-def upy(monkeypatch):
+def upy(upy_port):
     """The port's file for MicroPython, with a machine."""
     machine = Machine()
-    micropython = types.ModuleType("micropython")
-    micropython.const = lambda x: x
-    package = types.ModuleType("upy_spi")
-    package.__path__ = [str(ROOT / "ports/micropython/port")]
-    for name, module in (
-        ("micropython", micropython),
-        ("machine", machine.module),
-        ("upy_spi", package),
-    ):
-        monkeypatch.setitem(sys.modules, name, module)
-    module = importlib.import_module("upy_spi.spi")
-    yield module, machine
-    sys.modules.pop("upy_spi.spi", None)
+    (module,) = upy_port("spi", machine=machine.module)
+    return module, machine
 
 
 def test_machine_spi(upy):

@@ -5,11 +5,6 @@ Rules: ports/micropython/port/spi_rp2.py runs as it is, on the modules of pio_mo
 are moved edge by edge here, and what comes of it is compared with spi_model.by_edges().
 """
 
-import importlib
-import sys
-import types
-from pathlib import Path
-
 import pytest
 
 import spi_model
@@ -18,32 +13,17 @@ from pio_model import Board
 from spi_model import Chance, by_edges
 from spi_talk import Talk, opened
 
-ROOT = Path(__file__).resolve().parents[2]
 SCK, MOSI, MISO, CS, LINE = 1, 2, 3, 4, 5
 PINS = {"sck": SCK, "mosi": MOSI, "miso": MISO, "cs": CS, "attention": LINE}
 HALF = 8  # cycles of the processor in half a clock: the fastest that is promised
 
 
 @pytest.fixture
-def board(monkeypatch):
+def board(upy_port):
     """A board, with the port's module as `board.module`."""
     made = Board()
-    micropython = types.ModuleType("micropython")
-    micropython.const = lambda x: x
-    package = types.ModuleType("upy_port")
-    package.__path__ = [str(ROOT / "ports/micropython/port")]
-    for name, module in (
-        ("micropython", micropython),
-        ("machine", made.machine),
-        ("rp2", made.rp2),
-        ("upy_port", package),
-    ):
-        monkeypatch.setitem(sys.modules, name, module)
-    made.module = importlib.import_module("upy_port.spi_rp2")
-    made.spi = importlib.import_module("upy_port.spi")
+    made.module, made.spi = upy_port("spi_rp2", "spi", machine=made.machine, rp2=made.rp2)
     yield made
-    for name in ("upy_port.spi", "upy_port.spi_rp2"):
-        sys.modules.pop(name, None)
     assert made.bank.clashes == 0
 
 

@@ -38,17 +38,19 @@ def module(monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("name", [name for name in dir(checks) if name.startswith("check_")])
-def test_on_cpython(module, monkeypatch, name):
-    monkeypatch.setitem(sys.modules, "machine", None)
-    getattr(checks, name)(module, sys.modules)
+# Where: None is CPython, the others are the VMs that are set up.
+CASES = [(name, None) for name in dir(checks) if name.startswith("check_")]
+CASES += [("check_all", bits) for bits in vms.BITS if vms.launcher(bits).exists()]
 
 
-@pytest.mark.parametrize("bits", [bits for bits in vms.BITS if vms.launcher(bits).exists()])
-def test_on_a_vm(bits):
-    code = RUN.format(folder=str(ROOT / "tests"))
+@pytest.mark.parametrize(("name", "bits"), CASES)
+def test_a_board(module, monkeypatch, name, bits):
+    if bits is None:
+        monkeypatch.setitem(sys.modules, "machine", None)
+        getattr(checks, name)(module, sys.modules)
+        return
     done = subprocess.run(
-        [vms.vm(bits), "-c", code],
+        [vms.vm(bits), "-c", RUN.format(folder=str(ROOT / "tests"))],
         env=vms.environment(),
         capture_output=True,
         text=True,

@@ -82,9 +82,7 @@ class UDPStream(_Datagrams):
         except BlockingIOError:
             return None
         except OSError as e:
-            if e.errno not in _PASSING:
-                raise
-            self.unreachable += 1
+            self._pass_over(e)
             return None
 
     def write(self, buf: bytearray, start: int, count: int) -> int | None:
@@ -94,10 +92,14 @@ class UDPStream(_Datagrams):
         except BlockingIOError:
             return None
         except OSError as e:
-            if e.errno not in _PASSING:
-                raise
-            self.unreachable += 1
+            self._pass_over(e)
             return count
+
+    def _pass_over(self, e: OSError) -> None:
+        # Count what concerns one datagram; raise what says that the socket is of no use.
+        if e.errno not in _PASSING:
+            raise e
+        self.unreachable += 1
 
 
 class UDPShared(_Datagrams):
